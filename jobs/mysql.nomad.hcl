@@ -45,14 +45,9 @@ variable "server" {
   description = "Absolute path of mariadbd."
 }
 
-variable "install_db" {
-  type        = string
-  description = "Absolute path of mariadb-install-db."
-}
-
 variable "home" {
   type        = string
-  description = "Folder that holds MariaDB's usr/ folder."
+  description = "Absolute path of the folder that holds MariaDB's usr/ folder."
 }
 
 variable "library_path" {
@@ -158,7 +153,6 @@ job "mysql" {
       env {
         DATA_DIR     = var.data_dir
         SERVER       = var.server
-        INSTALL_DB   = var.install_db
         BASE_DIR     = "${var.home}/usr"
         LIBRARY_PATH = var.library_path
         SQL_PORT     = "${var.port}"
@@ -171,30 +165,37 @@ job "mysql" {
           set -eu
           # Only here, so that the health check's perl keeps the system's libraries.
           [ -z "$LIBRARY_PATH" ] || export LD_LIBRARY_PATH="$LIBRARY_PATH"
+          share=$BASE_DIR/share/mysql
+          set -- "$SERVER" --no-defaults --basedir="$BASE_DIR" --lc-messages-dir="$share" \
+            --plugin-dir="$BASE_DIR/lib/mysql/plugin" --tmpdir="$NOMAD_TASK_DIR" \
+            --innodb-buffer-pool-size=32M --innodb-log-file-size=16M
           # MariaDB refuses to run as root unless told to; others may not be told.
-          user=
-          [ "$(id -u)" != 0 ] || user=--user=root
+          [ "$(id -u)" != 0 ] || set -- "$@" --user=root
 
+          # What mariadb-install-db does, which can't have a space in a path.
           # Made aside, then renamed: a kill in between leaves nothing that looks like a database.
           if [ ! -d "$DATA_DIR/db" ]; then
             mkdir -p "$DATA_DIR"
             rm -rf "$DATA_DIR"/db.new.* || true
             new=$(mktemp -d "$DATA_DIR/db.new.XXXXXX")
-            "$INSTALL_DB" --no-defaults $user --basedir="$BASE_DIR" --datadir="$new" --tmpdir="$NOMAD_TASK_DIR" \
-              --auth-root-authentication-method=normal --skip-test-db >&2
+            {
+              printf '%s\n' 'CREATE DATABASE IF NOT EXISTS mysql;' 'USE mysql;' 'SET @auth_root_socket = NULL;'
+              cat "$share/mysql_system_tables.sql" "$share/mysql_performance_tables.sql" \
+                "$share/mysql_system_tables_data.sql" "$share/fill_help_tables.sql" \
+                "$share/maria_add_gis_sp_bootstrap.sql" "$share/mysql_sys_schema.sql"
+            } > local/system.sql
+            "$@" --bootstrap --datadir="$new" --log-warnings=0 --enforce-storage-engine= \
+              --max-allowed-packet=8M --net-buffer-length=16K < local/system.sql
             mv "$new" "$DATA_DIR/db"
           fi
 
           # The socket's name is relative to the data folder, because a socket's path may not exceed 107 bytes.
           # log-warnings=1 leaves out refused logins, one of which is the health check's.
-          exec "$SERVER" --no-defaults $user \
-            --basedir="$BASE_DIR" --lc-messages-dir="$BASE_DIR/share/mysql" --plugin-dir="$BASE_DIR/lib/mysql/plugin" \
-            --datadir="$DATA_DIR/db" --socket=mysql.sock --pid-file=mysql.pid --tmpdir="$NOMAD_TASK_DIR" \
+          exec "$@" --datadir="$DATA_DIR/db" --socket=mysql.sock --pid-file=mysql.pid \
             --port="$SQL_PORT" --bind-address=127.0.0.1 --skip-name-resolve --max-connect-errors=4294967295 \
             --init-file="$NOMAD_SECRETS_DIR/accounts.sql" --log-warnings=1 \
-            --performance-schema=OFF --innodb-buffer-pool-size=32M --innodb-log-file-size=16M \
-            --innodb-flush-log-at-trx-commit=1 --key-buffer-size=1M --aria-pagecache-buffer-size=1M \
-            --character-set-server=utf8mb4
+            --performance-schema=OFF --innodb-flush-log-at-trx-commit=1 \
+            --key-buffer-size=1M --aria-pagecache-buffer-size=1M --character-set-server=utf8mb4
         EOT
       }
 

@@ -129,7 +129,7 @@ sub bolt {
     fail('no common version of Bolt') if $version == 0;
     my ($minor, $major) = ($version >> 8 & 0xff, $version & 0xff);
     return "Bolt $major.$minor" if $version != 0x0105;    # In 4.4 HELLO wants a login.
-    my $hello = "\xb1\x01\xa1\x8auser_agent\x8bprobe.pl/1.0";
+    my $hello = "\xb1\x01\xa1\x8auser_agent\x8cprobe.pl/1.0";
     ask(pack('n', length $hello) . $hello . "\0\0");
     my $length = 0;
     $length = unpack 'n', answer(2) until $length;        # Empty chunks keep a connection alive.

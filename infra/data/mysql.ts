@@ -21,7 +21,6 @@ export class Mysql extends pulumi.ComponentResource {
         file: "mysql",
         variables: {
           server: tools.mysql.server,
-          install_db: tools.mysql.installDb,
           library_path: tools.mysql.libraryPath,
           home: tools.mysql.home,
           probe: `${folders.root}/jobs/probe.pl`,

@@ -33,6 +33,7 @@ export class Neo4j extends pulumi.ComponentResource {
           java: tools.java,
           lib: tools.neo4j.lib,
           cds_archive: tools.neo4j.cds ?? "",
+          probe: `${folders.root}/jobs/probe.pl`,
           data_dir: `${folders.data}/neo4j`,
           port_bolt: ports.neo4jBolt,
           port_http: ports.neo4jHttp,
