@@ -211,6 +211,7 @@ job "mysql" {
           ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY '{{ .root_password }}';
           ALTER USER 'root'@'localhost' IDENTIFIED BY '{{ .root_password }}';
           DELETE FROM mysql.global_priv WHERE User = '' OR User = 'root' AND Host NOT IN ('localhost', '127.0.0.1');
+          DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost';
           FLUSH PRIVILEGES;
           CREATE DATABASE IF NOT EXISTS `user`;
           CREATE USER IF NOT EXISTS 'user'@'127.0.0.1';
