@@ -21,7 +21,7 @@ export function provisionBundle(
   );
   return {
     node: platform.tools.node,
-    provision_url: pulumi.interpolate`${artifacts.url}/${bundle.fileName}`,
+    provision_url: pulumi.interpolate`${artifacts.url}/${bundle.digest}.tar.gz`,
     provision_digest: bundle.digest,
   };
 }

@@ -104,7 +104,7 @@ server {
   bootstrap_expect = 1
 
   # A finished migration stays on record: to Pulumi, a job that was cleaned up is a job that is missing.
-  job_gc_threshold   = "87600h"
+  job_gc_threshold        = "87600h"
   batch_eval_gc_threshold = "87600h"
 }
 
@@ -118,6 +118,7 @@ client {
   # The cloud probes cost seconds on a machine that is none of theirs.
   options = {
     "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
+    "driver.allowlist"     = "raw_exec"
   }
 }
 

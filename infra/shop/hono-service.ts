@@ -40,7 +40,7 @@ export class HonoService extends pulumi.ComponentResource {
     const variables = {
       name,
       node: tools.node,
-      archive_url: pulumi.interpolate`${args.artifacts.url}/${bundle.fileName}`,
+      archive_url: pulumi.interpolate`${args.artifacts.url}/${bundle.digest}.tar.gz`,
       digest: bundle.digest,
       environment: pulumi.jsonStringify({
         SERVICE_NAME: name,

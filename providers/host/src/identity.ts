@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+
+/**
+ * One process of one boot. A pid alone may belong to another process by now; with the start time and the boot it can't.
+ */
+export interface Identity {
+  pid: number;
+  /** Start time in clock ticks since boot: field 22 of `/proc/<pid>/stat` (proc(5)). */
+  startTicks: string;
+  bootId: string;
+}
+
+/** The identity of a running process; `undefined` when there is none, or only its zombie. */
+export function identify(pid: number): Identity | undefined {
+  const stat = readProc(pid, "stat");
+  if (stat === undefined) {
+    return undefined;
+  }
+  // The second field, the command's name in brackets, may hold anything: count from its end.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state, startTicks] = [fields[0], fields[19]];
+  return state === "Z" || state === "X" || startTicks === undefined
+    ? undefined
+    : { pid, startTicks, bootId: bootId() };
+}
+
+/** Whether this very process still runs. */
+export function isAlive({ pid, startTicks, bootId: boot }: Identity): boolean {
+  const now = identify(pid);
+  return now !== undefined && now.startTicks === startTicks && now.bootId === boot;
+}
+
+/** A file of `/proc/<pid>/`; `undefined` when the process is gone or another user's. */
+export function readProc(pid: number, file: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** The command line of a process as one would type it. */
+export function commandOf(pid: number): string {
+  return (readProc(pid, "cmdline") ?? "").split("\0").filter(Boolean).join(" ");
+}
+
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}

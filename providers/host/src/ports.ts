@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { commandOf } from "./identity.ts";
+
+/** Who listens on a TCP port. */
+export interface Holder {
+  port: number;
+  /** `undefined` where the process belongs to another user. */
+  pid?: number;
+  command?: string;
+}
+
+/** The state `LISTEN` in `/proc/net/tcp` (proc(5)). */
+const listening = "0A";
+
+/** Those of the ports that something listens on, and what. */
+export function holdersOf(ports: readonly number[]): Holder[] {
+  const inodes = new Map<string, number>();
+  for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) {
+    for (const line of linesOf(file)) {
+      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+      const port = Number.parseInt(local?.split(":")[1] ?? "", 16);
+      if (state === listening && inode !== undefined && ports.includes(port)) {
+        inodes.set(`socket:[${inode}]`, port);
+      }
+    }
+  }
+  const taken = new Map<number, Holder>([...inodes.values()].map((port) => [port, { port }]));
+  if (taken.size > 0) {
+    for (const [socket, pid] of openSockets()) {
+      const port = inodes.get(socket);
+      if (port !== undefined) {
+        taken.set(port, { port, pid, command: commandOf(pid) });
+      }
+    }
+  }
+  return [...taken.values()].sort((one, other) => one.port - other.port);
+}
+
+/** A holder in words: `port 18000 is taken by process 4711 (consul agent …)`. */
+export function describeHolder({ port, pid, command }: Holder): string {
+  const who = pid === undefined ? "a process of another user" : `process ${pid} (${short(command ?? "")})`;
+  return `port ${port} is taken by ${who}`;
+}
+
+function short(command: string): string {
+  return command.length > 80 ? `${command.slice(0, 79)}…` : command;
+}
+
+function linesOf(file: string): string[] {
+  try {
+    return readFileSync(file, "utf8").split("\n").slice(1);
+  } catch {
+    return [];
+  }
+}
+
+function* openSockets(): Generator<[socket: string, pid: number]> {
+  for (const pid of processes()) {
+    try {
+      for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
+        yield [readlinkSync(`/proc/${pid}/fd/${descriptor}`), pid];
+      }
+    } catch {
+      // Gone meanwhile, or another user's.
+    }
+  }
+}
+
+/** The pids of all processes. */
+export function processes(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
