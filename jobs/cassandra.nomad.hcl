@@ -94,7 +94,7 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 896
+  default     = 832
   description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
 }
 
@@ -165,10 +165,10 @@ job "cassandra" {
       }
     }
 
-    # Never gives up: after the attempts it waits for the next interval.
+    # Never gives up: after the attempts it waits for the next interval, which is short for that reason.
     restart {
-      attempts = 10
-      interval = "1m"
+      attempts = 5
+      interval = "15s"
       delay    = "1s"
       mode     = "delay"
     }

@@ -86,8 +86,8 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 256
-  description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
+  default     = 0
+  description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root). 0 for what the kind needs."
 }
 
 job "mongodb" {
@@ -159,10 +159,10 @@ job "mongodb" {
       }
     }
 
-    # Never gives up: after the attempts it waits for the next interval.
+    # Never gives up: after the attempts it waits for the next interval, which is short for that reason.
     restart {
-      attempts = 10
-      interval = "1m"
+      attempts = 5
+      interval = "15s"
       delay    = "1s"
       mode     = "delay"
     }
@@ -214,8 +214,9 @@ job "mongodb" {
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu = var.cpu
+        # The smallest cache that mongod allows is 256 MiB.
+        memory = var.memory > 0 ? var.memory : var.kind == "mongod" ? 448 : 128
       }
     }
 

@@ -69,7 +69,7 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 256
+  default     = 224
   description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
 }
 
@@ -128,10 +128,10 @@ job "mysql" {
       }
     }
 
-    # Never gives up: after the attempts it waits for the next interval.
+    # Never gives up: after the attempts it waits for the next interval, which is short for that reason.
     restart {
-      attempts = 10
-      interval = "1m"
+      attempts = 5
+      interval = "15s"
       delay    = "1s"
       mode     = "delay"
     }

@@ -74,7 +74,7 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 704
+  default     = 640
   description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
 }
 
@@ -135,10 +135,10 @@ job "neo4j" {
       }
     }
 
-    # Never gives up: after the attempts it waits for the next interval.
+    # Never gives up: after the attempts it waits for the next interval, which is short for that reason.
     restart {
-      attempts = 10
-      interval = "1m"
+      attempts = 5
+      interval = "15s"
       delay    = "1s"
       mode     = "delay"
     }

@@ -164,10 +164,10 @@ job "service" {
       }
     }
 
-    # Never gives up: after the attempts it waits for the next interval.
+    # Never gives up: after the attempts it waits for the next interval, which is short for that reason.
     restart {
-      attempts = 10
-      interval = "1m"
+      attempts = 5
+      interval = "15s"
       delay    = "1s"
       mode     = "delay"
     }

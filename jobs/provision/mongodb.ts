@@ -16,7 +16,10 @@ const userExists = 51003;
 const root = await untilReady(signIn, 240_000);
 try {
   const product = root.db("product");
-  const roles = [{ role: "readWrite", db: "product" }, { role: "dbAdmin", db: "product" }];
+  const roles = [
+    { role: "readWrite", db: "product" },
+    { role: "dbAdmin", db: "product" },
+  ];
   if (!(await created(product, "product", productPassword, roles))) {
     await product.command({ updateUser: "product", pwd: productPassword, roles });
   }

@@ -1,0 +1,674 @@
+import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import { auth, Client as CassandraClient } from "cassandra-driver";
+import { build } from "esbuild";
+import { Redis } from "ioredis";
+import { MongoClient } from "mongodb";
+import { createConnection } from "mysql2/promise";
+import neo4j from "neo4j-driver";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { locateTools, type Tools } from "../toolchain/tools.ts";
+
+const jobs = import.meta.dirname;
+const run = promisify(execFile);
+
+/** What a job is given here, and how a client of its server reads and writes one value. */
+interface Case {
+  job: string;
+  variables: Record<string, string | number>;
+  secrets: Record<string, string>;
+  /** The port on which clients connect. */
+  port: number;
+  /** A right password, and the account's use with it: sets the value where one is given, and gives the one that is there. */
+  password: string;
+  visit(password: string, value?: string): Promise<string | null | undefined>;
+}
+
+let tools: Tools;
+let folder: string;
+let base: number;
+let nomad: string;
+let consul: string;
+let cases: Record<string, Case>;
+const agents: { pid: number; exited: Promise<unknown> }[] = [];
+
+const names = ["nats", "mysql", "redis", "mongodb", "cassandra", "neo4j"];
+
+beforeAll(async () => {
+  tools = await locateTools();
+  // A space in every path.
+  folder = await mkdtemp(join(tmpdir(), "lab jobs "));
+  base = await freeBase();
+  consul = `http://127.0.0.1:${base}`;
+  nomad = `http://127.0.0.1:${base + 10}`;
+  await startAgents();
+  const store = await deploy("artifacts", {
+    node: tools.node,
+    script: join(jobs, "artifacts/server.mjs"),
+    releases: join(folder, "releases"),
+    port: base + 40,
+  });
+  await store.healthy();
+  cases = Object.fromEntries((await allCases()).map((it) => [it.job, it]));
+});
+
+afterAll(async () => {
+  for (const job of ["artifacts", "hello", ...names]) {
+    await fetch(`${nomad}/v1/job/${job}?purge=true`, { method: "DELETE" }).catch(() => undefined);
+  }
+  // Agents end only once their tasks have.
+  await until(
+    "every task to end",
+    async () => !(await processes()).some(({ args }) => args.includes(folder) && !args.includes(" agent ")),
+    60_000,
+  ).catch(() => undefined);
+  for (const { pid, exited } of agents.reverse()) {
+    process.kill(pid, "SIGTERM");
+    await exited;
+  }
+  for (const line of (await readFile("/proc/mounts", "utf8")).split("\n").reverse()) {
+    const mount = line.split(" ")[1]?.replaceAll("\\040", " ");
+    if (mount?.startsWith(folder)) {
+      await run("umount", [mount]);
+    }
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe.each(names)("job %s", (name) => {
+  let it: Case;
+  let deployed: Deployed;
+
+  test("becomes healthy, with its data in data_dir", async () => {
+    it = cases[name] as Case;
+    await putSecrets(`nomad/jobs/${name}`, it.secrets);
+    deployed = await deploy(name, it.variables);
+    await deployed.healthy();
+    expect(await readdir(String(it.variables.data_dir))).not.toEqual([]);
+  });
+
+  test("lets in the right password only", async () => {
+    expect(await it.visit(it.password, "kept")).toBe("kept");
+    if (name !== "mongodb") {
+      await expect(it.visit("wrong-password")).rejects.toThrow();
+      await expect(it.visit("")).rejects.toThrow();
+    }
+  });
+
+  test("comes back with its data when the server is killed", async () => {
+    const server = await holderOf(it.port);
+    process.kill(server, "SIGKILL");
+    await deployed.replaced(server, it.port);
+    expect(await it.visit(it.password)).toBe("kept");
+  });
+
+  test("comes back when the executor is killed: the orphan dies and frees its port", async () => {
+    const server = await holderOf(it.port);
+    const executor = await parentOf(server);
+    expect(await commandLine(executor)).toContain("executor");
+    process.kill(executor, "SIGKILL");
+    await until("the orphan to die", async () => !(await alive(server)), 2_000);
+    await deployed.replaced(server, it.port);
+    expect(await it.visit(it.password)).toBe("kept");
+  });
+
+  test("shows its secrets in no process list, job specification or log", async () => {
+    const secrets = Object.values(it.secrets);
+    const places = {
+      processes: (await processes()).map(({ args }) => args).join("\n"),
+      job: await (await fetch(`${nomad}/v1/job/${name}`)).text(),
+      logs: (await run("grep", ["-r", "-h", "", ...(await logFolders())], { maxBuffer: 1 << 28 })).stdout,
+    };
+    for (const [place, text] of Object.entries(places)) {
+      expect(
+        secrets.filter((secret) => text.includes(secret)),
+        place,
+      ).toEqual([]);
+    }
+  });
+});
+
+test("a server that no longer answers is restarted", async () => {
+  const { job, port } = cases.redis as Case;
+  const server = await holderOf(port);
+  // Nomad waits for the check's grace since the last start, three failures and the limit for a polite stop.
+  process.kill(server, "SIGSTOP");
+  await until(`another ${job}`, async () => (await holderOf(port)) !== server);
+});
+
+test("a kill while the data folder is made leaves nothing half-made", async () => {
+  const { variables, secrets } = cases.mysql as Case;
+  const data = join(folder, "data/half-made");
+  await mkdir(join(data, "db.new.killed/mysql"), { recursive: true });
+  await purge("mysql");
+  await putSecrets("nomad/jobs/mysql", secrets);
+  const deployed = await deploy("mysql", { ...variables, data_dir: data });
+  await deployed.healthy();
+  expect(await readdir(data)).toEqual(["db"]);
+});
+
+test("a service runs from its bundle, with plain and secret settings in its environment", async () => {
+  const release = await releaseOf({
+    contents: `
+      import { createServer } from "node:http";
+      const { GREETING, PASSWORD, INSTANCE_ID, HOST, PORT } = process.env;
+      if (process.argv[2] === "migrate") process.exit(PASSWORD ? 0 : 1);
+      createServer((_, response) => response.end(JSON.stringify({ GREETING, PASSWORD, INSTANCE_ID }))).listen(PORT, HOST);
+    `,
+  });
+  const variables = {
+    name: "hello",
+    node: tools.node,
+    archive_url: release.url,
+    digest: release.digest,
+    environment: JSON.stringify({ GREETING: 'say "hi" to ${you}' }),
+  };
+  await putSecrets("nomad/jobs/hello", { PASSWORD: 'a "b" $c' });
+  await putSecrets("nomad/jobs/hello-migrate", { PASSWORD: "x" });
+  await deploy("migrate", variables);
+  await until("the migration", async () => {
+    const [allocation] = await json<{ ClientStatus: string }[]>(`${nomad}/v1/job/hello-migrate/allocations`);
+    return allocation?.ClientStatus === "complete";
+  });
+  const deployed = await deploy("service", { ...variables, count: 2 }, "hello");
+  await deployed.healthy(2);
+  const instances = await json<{ Service: { Port: number } }[]>(`${consul}/v1/health/service/hello?passing`);
+  const answers = await Promise.all(
+    instances.map(({ Service }) => json<Record<string, string>>(`http://127.0.0.1:${Service.Port}/`)),
+  );
+  expect(new Set(answers.map((answer) => answer.INSTANCE_ID)).size).toBe(2);
+  expect(answers[0]).toMatchObject({ GREETING: 'say "hi" to ${you}', PASSWORD: 'a "b" $c' });
+});
+
+test("the artifact store serves releases and nothing else", async () => {
+  const { url, digest } = await releaseOf({ contents: "process.exit(0)" });
+  const store = new URL(url).origin;
+  const response = await fetch(url);
+  expect(
+    createHash("sha256")
+      .update(new Uint8Array(await response.arrayBuffer()))
+      .digest("hex"),
+  ).toBe(digest);
+  expect(response.headers.get("etag")).toBe(`"${digest}"`);
+  expect((await fetch(url, { method: "HEAD" })).headers.get("content-length")).toBe(
+    response.headers.get("content-length"),
+  );
+  expect((await fetch(url, { headers: { "if-none-match": `"${digest}"` } })).status).toBe(304);
+  expect((await fetch(url, { method: "PUT", body: "x" })).status).toBe(405);
+  for (const path of [
+    "/",
+    `/${"0".repeat(64)}.tar.gz`,
+    "/%2e%2e/%2e%2e/etc/passwd",
+    `/..%2f${digest}.tar.gz`,
+  ]) {
+    expect((await fetch(`${store}${path}`)).status, path).toBe(404);
+  }
+});
+
+test("every file parses for a real mongod as well", async () => {
+  const job = await parse("mongodb", {
+    ...(cases.mongodb as Case).variables,
+    kind: "mongod",
+    node: tools.node,
+    provision_url: `http://127.0.0.1:${base + 40}/x.tar.gz`,
+    provision_digest: "0".repeat(64),
+  });
+  const response = await fetch(`${nomad}/v1/validate/job`, {
+    method: "POST",
+    body: JSON.stringify({ Job: job }),
+  });
+  expect(await response.json()).toMatchObject({ ValidationErrors: null });
+});
+
+async function allCases(): Promise<Case[]> {
+  const at = (offset: number) => base + offset;
+  const data = (job: string) => ({ data_dir: join(folder, "data", job), probe: join(jobs, "probe.pl") });
+  const secret = (name: string) => `-${createHash("sha256").update(`${folder} ${name}`).digest("base64url")}`;
+  const provision = await releaseOf({ entry: join(jobs, "provision/cassandra.ts") });
+  return [
+    {
+      job: "nats",
+      port: at(20),
+      variables: {
+        server: tools.nats,
+        port: at(20),
+        monitor_port: at(21),
+        data_dir: join(folder, "data/nats"),
+      },
+      secrets: { system_password: secret("nats system"), shop_password: secret("nats shop") },
+      password: secret("nats shop"),
+      visit: (password, value) => visitNats(at(20), password, value),
+    },
+    {
+      job: "mysql",
+      port: at(30),
+      variables: {
+        ...data("mysql"),
+        server: tools.mysql.server,
+        home: tools.mysql.home,
+        library_path: tools.mysql.libraryPath,
+        port: at(30),
+      },
+      secrets: { root_password: secret("mysql root"), user_password: secret("mysql user") },
+      password: secret("mysql user"),
+      async visit(password, value) {
+        const client = await createConnection({
+          host: "127.0.0.1",
+          port: at(30),
+          user: "user",
+          database: "user",
+          password,
+        });
+        try {
+          await expect(client.query("SELECT * FROM mysql.global_priv")).rejects.toThrow();
+          if (value !== undefined) {
+            await client.query("CREATE TABLE IF NOT EXISTS t (id INT PRIMARY KEY, v TEXT)");
+            await client.query("REPLACE INTO t VALUES (1, ?)", [value]);
+          }
+          const [rows] = await client.query("SELECT v FROM t WHERE id = 1");
+          return (rows as { v: string }[])[0]?.v;
+        } finally {
+          await client.end();
+        }
+      },
+    },
+    {
+      job: "redis",
+      port: at(32),
+      variables: {
+        ...data("redis"),
+        server: tools.redis.server,
+        library_path: tools.redis.libraryPath,
+        port: at(32),
+      },
+      secrets: { admin_password: secret("redis admin"), cart_password: secret("redis cart") },
+      password: secret("redis cart"),
+      async visit(password, value) {
+        const client = new Redis({
+          host: "127.0.0.1",
+          port: at(32),
+          username: "cart",
+          password,
+          lazyConnect: true,
+          retryStrategy: null,
+        });
+        client.on("error", () => undefined);
+        try {
+          await client.connect();
+          await expect(client.get("other:1")).rejects.toThrow("NOPERM");
+          await expect(client.flushall()).rejects.toThrow("NOPERM");
+          if (value !== undefined) {
+            await client.set("cart:1", value, "EX", 3600);
+          }
+          return await client.get("cart:1");
+        } finally {
+          client.disconnect();
+        }
+      },
+    },
+    {
+      job: "mongodb",
+      port: at(31),
+      variables: { ...data("mongodb"), kind: "ferretdb", binary: tools.mongodb.binary, port: at(31) },
+      secrets: {},
+      password: "",
+      async visit(_password, value) {
+        const client = await MongoClient.connect(`mongodb://127.0.0.1:${at(31)}/`);
+        try {
+          const values = client.db("product").collection<{ _id: number; v: string }>("t");
+          if (value !== undefined) {
+            await values.replaceOne({ _id: 1 }, { v: value }, { upsert: true });
+          }
+          return (await values.findOne({ _id: 1 }))?.v;
+        } finally {
+          await client.close();
+        }
+      },
+    },
+    {
+      job: "cassandra",
+      port: at(33),
+      variables: {
+        ...data("cassandra"),
+        java: tools.java,
+        lib: tools.cassandra.lib,
+        port: at(33),
+        storage_port: at(34),
+        ssl_storage_port: at(35),
+        node: tools.node,
+        provision_url: provision.url,
+        provision_digest: provision.digest,
+      },
+      secrets: {
+        admin_password: secret("cassandra admin"),
+        analytics_password: secret("cassandra analytics"),
+      },
+      password: secret("cassandra analytics"),
+      async visit(password, value) {
+        const cassandra = (user: string, secret: string) =>
+          new CassandraClient({
+            contactPoints: [`127.0.0.1:${at(33)}`],
+            localDataCenter: "datacenter1",
+            authProvider: new auth.PlainTextAuthProvider(user, secret),
+          });
+        const client = cassandra("analytics", password);
+        try {
+          await expect(cassandra("cassandra", "cassandra").connect()).rejects.toThrow();
+          await client.connect();
+          await expect(client.execute("CREATE ROLE other")).rejects.toThrow();
+          if (value !== undefined) {
+            await client.execute("CREATE TABLE IF NOT EXISTS analytics.t (id int PRIMARY KEY, v text)");
+            await client.execute("INSERT INTO analytics.t (id, v) VALUES (1, ?)", [value]);
+          }
+          return (await client.execute("SELECT v FROM analytics.t WHERE id = 1")).first()?.v;
+        } finally {
+          await client.shutdown();
+        }
+      },
+    },
+    {
+      job: "neo4j",
+      port: at(36),
+      variables: {
+        ...data("neo4j"),
+        java: tools.java,
+        lib: tools.neo4j.lib,
+        cds_archive: tools.neo4j.cds ?? "",
+        port_bolt: at(36),
+        port_http: at(37),
+      },
+      secrets: { neo4j_password: secret("neo4j") },
+      password: secret("neo4j"),
+      async visit(password, value) {
+        const driver = neo4j.driver(`bolt://127.0.0.1:${at(36)}`, neo4j.auth.basic("neo4j", password));
+        try {
+          if (value !== undefined) {
+            await driver.executeQuery("MERGE (t:T {id: 1}) SET t.v = $value", { value });
+          }
+          const { records } = await driver.executeQuery("MATCH (t:T {id: 1}) RETURN t.v AS v");
+          return records[0]?.get("v");
+        } finally {
+          await driver.close();
+        }
+      },
+    },
+  ];
+}
+
+/** NATS' protocol by hand, because no client of it is installed: a stream keeps the value. */
+async function visitNats(port: number, password: string, value?: string): Promise<string | undefined> {
+  const socket = connect(port, "127.0.0.1").setEncoding("utf8");
+  let received = "";
+  socket.on("data", (text) => {
+    received += text;
+  });
+  const answered = async (pattern: RegExp) => {
+    const [, answer] = await until(
+      `${pattern} from NATS`,
+      () => /(-ERR.*)/.exec(received) ?? pattern.exec(received),
+      10_000,
+    );
+    if (answer?.startsWith("-ERR")) {
+      throw new Error(answer);
+    }
+    return answer as string;
+  };
+  const ask = async (subject: string, body: object | string) => {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    received = "";
+    socket.write(`PUB ${subject} answers ${Buffer.byteLength(text)}\r\n${text}\r\n`);
+    return answered(/MSG answers 1 \d+\r\n(.*)\r\n/);
+  };
+  try {
+    await once(socket, "connect");
+    socket.write(`CONNECT ${JSON.stringify({ user: "shop", pass: password, verbose: false })}\r\nPING\r\n`);
+    await answered(/(PONG)/);
+    socket.write("SUB answers 1\r\n");
+    if (value !== undefined) {
+      await ask("$JS.API.STREAM.CREATE.T", { name: "T", subjects: ["t"], storage: "file", max_msgs: 1 });
+      await ask("t", value);
+    }
+    const answer = JSON.parse(await ask("$JS.API.STREAM.MSG.GET.T", { last_by_subj: "t" }));
+    return Buffer.from(answer.message.data, "base64").toString();
+  } finally {
+    socket.destroy();
+  }
+}
+
+interface Deployed {
+  /** Waits until all instances pass their checks and Nomad calls the deployment successful. */
+  healthy(instances?: number): Promise<void>;
+  /** Waits until another process than `server` holds the port and its checks pass. */
+  replaced(server: number, port: number): Promise<void>;
+}
+
+async function deploy(
+  file: string,
+  variables: Record<string, string | number>,
+  name = file,
+): Promise<Deployed> {
+  const job = await parse(file, variables);
+  await json(`${nomad}/v1/jobs`, { method: "POST", body: JSON.stringify({ Job: job }) });
+  const passing = async () => (await json<unknown[]>(`${consul}/v1/health/service/${name}?passing`)).length;
+  return {
+    async healthy(instances = 1) {
+      const deployment = await until(`the deployment of ${name}`, async () => {
+        const latest = await json<{ Status: string } | null>(`${nomad}/v1/job/${name}/deployment`);
+        return latest?.Status !== "running" && latest;
+      });
+      expect(deployment).toMatchObject({ Status: "successful" });
+      await until(`${name} in Consul`, async () => (await passing()) === instances);
+    },
+    async replaced(server, port) {
+      await until(`another ${name}`, async () => {
+        return (await holderOf(port)) !== server && (await passing()) === 1;
+      });
+    },
+  };
+}
+
+async function parse(file: string, variables: Record<string, string | number>): Promise<unknown> {
+  const Variables = Object.entries({ datacenter: "dev", ...variables })
+    .map(([key, value]) => `${key} = ${JSON.stringify(String(value)).replaceAll("${", () => "$${")}\n`)
+    .join("");
+  const JobHCL = await readFile(join(jobs, `${file}.nomad.hcl`), "utf8");
+  return json(`${nomad}/v1/jobs/parse`, {
+    method: "POST",
+    body: JSON.stringify({ JobHCL, Variables, Canonicalize: true }),
+  });
+}
+
+async function purge(job: string): Promise<void> {
+  await json(`${nomad}/v1/job/${job}?purge=true`, { method: "DELETE" });
+  await until(`${job} to end`, async () => {
+    const allocations = await json<{ ClientStatus: string }[]>(`${nomad}/v1/job/${job}/allocations`);
+    return allocations.every(({ ClientStatus }) => ClientStatus !== "running");
+  });
+}
+
+async function putSecrets(path: string, Items: Record<string, string>): Promise<void> {
+  if (Object.keys(Items).length > 0) {
+    await json(`${nomad}/v1/var/${path}`, { method: "PUT", body: JSON.stringify({ Path: path, Items }) });
+  }
+}
+
+/** Bundles a program and puts it into the releases, as the lab's Bundle does. */
+async function releaseOf(
+  source: { entry: string } | { contents: string },
+): Promise<{ url: string; digest: string }> {
+  const aside = await mkdtemp(join(folder, "bundle "));
+  await build({
+    ...("entry" in source ? { entryPoints: [source.entry] } : { stdin: source }),
+    outfile: join(aside, "main.js"),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
+    target: "node24",
+    logLevel: "error",
+  });
+  await run("tar", ["-czf", join(aside, "x.tar.gz"), "-C", aside, "main.js"]);
+  const archive = await readFile(join(aside, "x.tar.gz"));
+  const digest = createHash("sha256").update(archive).digest("hex");
+  await writeFile(join(folder, "releases", `${digest}.tar.gz`), archive);
+  return { url: `http://127.0.0.1:${base + 40}/${digest}.tar.gz`, digest };
+}
+
+async function logFolders(): Promise<string[]> {
+  const allocations = join(folder, "nomad/alloc");
+  const logs = (await readdir(allocations)).map((id) => join(allocations, id, "alloc/logs"));
+  return [...logs, join(folder, "nomad.log"), join(folder, "consul.log")];
+}
+
+async function startAgents(): Promise<void> {
+  for (const name of ["consul", "nomad", "data", "releases"]) {
+    await mkdir(join(folder, name), { recursive: true });
+  }
+  const ports = (offsets: Record<string, number>) =>
+    Object.fromEntries(Object.entries(offsets).map(([name, offset]) => [name, base + offset]));
+  await start("consul", [tools.consul, "agent", "-config-file"], {
+    server: true,
+    bootstrap_expect: 1,
+    datacenter: "dev",
+    data_dir: join(folder, "consul"),
+    bind_addr: "127.0.0.1",
+    client_addr: "127.0.0.1",
+    ports: { ...ports({ http: 0, server: 1, serf_lan: 2, serf_wan: 3, dns: 5 }), grpc: -1, grpc_tls: -1 },
+    performance: { raft_multiplier: 1 },
+  });
+  await until("Consul", async () => (await json<string>(`${consul}/v1/status/leader`)) !== "", 60_000);
+  await start("nomad", [tools.nomad, "agent", "-config"], {
+    datacenter: "dev",
+    data_dir: join(folder, "nomad"),
+    bind_addr: "127.0.0.1",
+    advertise: { http: "127.0.0.1", rpc: "127.0.0.1", serf: "127.0.0.1" },
+    ports: ports({ http: 10, rpc: 11, serf: 12 }),
+    server: { enabled: true, bootstrap_expect: 1 },
+    client: {
+      enabled: true,
+      network_interface: "lo",
+      min_dynamic_port: base + 100,
+      max_dynamic_port: base + 199,
+      options: { "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean" },
+    },
+    consul: { address: `127.0.0.1:${base}` },
+    plugin: { raw_exec: { config: { enabled: true } } },
+  });
+  await until(
+    "Nomad",
+    async () => (await json<{ Status: string }[]>(`${nomad}/v1/nodes`))[0]?.Status === "ready",
+    60_000,
+  );
+}
+
+async function start(name: string, [command, ...args]: string[], configuration: object): Promise<void> {
+  const file = join(folder, `${name}.json`);
+  await writeFile(file, JSON.stringify(configuration));
+  const log = openSync(join(folder, `${name}.log`), "a");
+  const child = spawn(command as string, [...args, file], { stdio: ["ignore", log, log] });
+  closeSync(log);
+  agents.push({ pid: child.pid as number, exited: once(child, "exit") });
+}
+
+async function json<T>(url: string, init?: RequestInit): Promise<T> {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  if (!response.ok) {
+    throw new Error(`${init?.method ?? "GET"} ${url}: ${response.status} ${text}`);
+  }
+  return JSON.parse(text || "null") as T;
+}
+
+/** Polls until the condition gives something true; its errors count as not yet. */
+async function until<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  deadlineMs = 150_000,
+): Promise<NonNullable<T>> {
+  const end = Date.now() + deadlineMs;
+  let cause: unknown;
+  while (Date.now() < end) {
+    try {
+      const value = await condition();
+      if (value) {
+        return value;
+      }
+    } catch (error) {
+      cause = error;
+    }
+    await delay(100);
+  }
+  throw new Error(`Waited ${deadlineMs} ms in vain for ${what}`, { cause });
+}
+
+/** A base of 200 ports of which the first ones are free. Below Linux's range for outgoing connections, which could take one later. */
+async function freeBase(): Promise<number> {
+  for (let candidate = 21_000; candidate < 32_000; candidate += 200) {
+    const free = await Promise.all(
+      [0, 1, 2, 3, 5, 10, 11, 12, 20, 21, 30, 31, 32, 33, 34, 35, 36, 37, 40].map(async (offset) => {
+        const server = createServer();
+        const listening = once(server.listen(candidate + offset, "127.0.0.1"), "listening");
+        return await listening.then(
+          () => new Promise<boolean>((resolve) => server.close(() => resolve(true))),
+          () => false,
+        );
+      }),
+    );
+    if (free.every(Boolean)) {
+      return candidate;
+    }
+  }
+  throw new Error("No free ports");
+}
+
+async function processes(): Promise<{ pid: number; args: string }[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  return Promise.all(pids.map(async (pid) => ({ pid, args: await commandLine(pid) })));
+}
+
+async function commandLine(pid: number): Promise<string> {
+  return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ");
+}
+
+/** Fields of /proc/<pid>/stat after the command's name: the state, then the parent. */
+async function stat(pid: number): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
+}
+
+async function parentOf(pid: number): Promise<number> {
+  return Number((await stat(pid))[1]);
+}
+
+/** A zombie, which only waits to be reaped, counts as dead. */
+async function alive(pid: number): Promise<boolean> {
+  return !["Z", "X", "", undefined].includes((await stat(pid))[0]);
+}
+
+/** The process that listens on a port of loopback. */
+async function holderOf(port: number): Promise<number> {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  const tables = await Promise.all(["tcp", "tcp6"].map((name) => readFile(`/proc/net/${name}`, "utf8")));
+  const inodes = tables
+    .flatMap((table) => table.split("\n").map((line) => line.trim().split(/\s+/)))
+    .filter((fields) => fields[1]?.endsWith(`:${hex}`) && fields[3] === "0A")
+    .map((fields) => `socket:[${fields[9]}]`);
+  for (const { pid } of await processes()) {
+    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+      if (inodes.includes(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ""))) {
+        return pid;
+      }
+    }
+  }
+  throw new Error(`Nobody listens on port ${port}`);
+}
