@@ -1,0 +1,218 @@
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { unpackPackages } from "./debian.ts";
+import { buildGo, findGo, type Go } from "./go.ts";
+import { copyJars } from "./maven.ts";
+import { fetchRelease, NoNetworkError } from "./release.ts";
+import { cacheFolder, installAside, readRecord, type ToolRecord } from "./store.ts";
+import {
+  type Recipe,
+  type ReleaseBases,
+  releaseBases,
+  type Tool,
+  ToolMissingError,
+  type ToolName,
+  tools,
+} from "./tools.ts";
+
+/** A step of an installation, for a line of progress. */
+export interface Progress {
+  tool: ToolName;
+  step: "downloading" | "building" | "unpacking" | "installed" | "failed";
+  detail?: string;
+}
+
+export interface InstallOptions {
+  environment?: NodeJS.ProcessEnv;
+  /** Default: all. */
+  names?: readonly ToolName[];
+  /** Keeps the module and build caches of Go, which take up to 11 GB. */
+  keepCaches?: boolean;
+  /** Where the publishers' archives are. */
+  bases?: ReleaseBases;
+  report?(progress: Progress): void;
+  signal?: AbortSignal;
+}
+
+interface Job extends Required<Pick<InstallOptions, "environment" | "bases" | "report">> {
+  cache: string;
+  /** What only the builds need; removed afterwards. */
+  work: string;
+  signal?: AbortSignal;
+  /** Set by the first publisher that can't be reached, so that the others aren't tried in vain. */
+  offline?: string;
+  go?: Promise<Go>;
+}
+
+/**
+ * Installs the tools that are missing: from PATH, from their publisher, or from the registries, in this order. Downloads run
+ * side by side, builds one after another.
+ *
+ * @throws ToolMissingError that names the tool, what was tried, and what to do
+ */
+export async function installTools(options: InstallOptions = {}): Promise<ToolRecord[]> {
+  const environment = options.environment ?? process.env;
+  const cache = cacheFolder(environment);
+  const wanted = tools.filter(({ name }) => !options.names || options.names.includes(name));
+  const known = await Promise.all(wanted.map(({ name, version }) => readRecord(cache, name, version)));
+  const records = known.filter((record) => record !== undefined);
+  const missing = wanted.filter((_, index) => known[index] === undefined);
+  if (missing.length === 0) {
+    return records;
+  }
+  const job: Job = {
+    environment,
+    cache,
+    work: join(cache, `build-${process.pid}`),
+    bases: options.bases ?? releaseBases,
+    report: options.report ?? (() => undefined),
+    signal: options.signal,
+  };
+  await removeAbandonedBuilds(cache);
+  mkdirSync(job.work, { recursive: true });
+  try {
+    const remaining: Array<{ tool: Tool; tried: string[] }> = [];
+    await Promise.all(
+      missing.map(async (tool) => {
+        const outcome = await fromPathOrPublisher(tool, job);
+        "record" in outcome ? records.push(outcome.record) : remaining.push({ tool, tried: outcome.tried });
+      }),
+    );
+    // In the order of the table: the jars need the Java before them.
+    for (const tool of missing) {
+      const left = remaining.find((candidate) => candidate.tool === tool);
+      if (left) {
+        records.push(await fromRegistry(tool, left.tried, job));
+      }
+    }
+    return records;
+  } finally {
+    if (!options.keepCaches) {
+      await rm(job.work, { recursive: true, force: true });
+    }
+  }
+}
+
+async function fromPathOrPublisher(
+  tool: Tool,
+  job: Job,
+): Promise<{ record: ToolRecord } | { tried: string[] }> {
+  const tried: string[] = [];
+  if (tool.onPath) {
+    const paths = await tool.onPath(job.environment);
+    if (paths) {
+      const where = Object.values(paths)[0] as string;
+      const record = await installAside(job.cache, tool, async () => ({ source: "path", where, paths }));
+      job.report({ tool: tool.name, step: "installed", detail: `found ${where}` });
+      return { record };
+    }
+    tried.push(`PATH: no ${tool.name} ${tool.version}`);
+  }
+  const release = tool.release;
+  if (release) {
+    const archive = release.archive(job.bases);
+    if (job.offline) {
+      return { tried: [...tried, `release: ${job.offline}`] };
+    }
+    try {
+      job.report({ tool: tool.name, step: "downloading", detail: archive.url });
+      const record = await installAside(job.cache, tool, async (folder) => {
+        await fetchRelease(archive, join(job.cache, "downloads"), folder, job.signal);
+        return { source: "release", paths: release.paths };
+      });
+      job.report({ tool: tool.name, step: "installed", detail: "publisher's archive" });
+      return { record };
+    } catch (error) {
+      job.signal?.throwIfAborted();
+      if (error instanceof NoNetworkError) {
+        job.offline = error.message;
+      }
+      tried.push(`release: ${(error as Error).message}`);
+    }
+  }
+  return { tried };
+}
+
+async function fromRegistry(tool: Tool, tried: string[], job: Job): Promise<ToolRecord> {
+  const recipe = tool.recipe;
+  if (!recipe) {
+    throw missing(tool, tried);
+  }
+  const startedMs = Date.now();
+  job.report({
+    tool: tool.name,
+    step: recipe.kind === "go" ? "building" : "unpacking",
+    detail: recipe.standsIn,
+  });
+  try {
+    const record = await installAside(
+      job.cache,
+      { ...tool, licence: recipe.licence ?? tool.licence },
+      async (folder) => ({ source: "registry", paths: await make(recipe, folder, job) }),
+    );
+    const seconds = Math.round((Date.now() - startedMs) / 1000);
+    job.report({ tool: tool.name, step: "installed", detail: `${sources[recipe.kind]}, ${seconds} s` });
+    return record;
+  } catch (error) {
+    job.signal?.throwIfAborted();
+    job.report({ tool: tool.name, step: "failed" });
+    throw missing(tool, [...tried, `${sources[recipe.kind]}: ${(error as Error).message}`]);
+  }
+}
+
+const sources: Record<Recipe["kind"], string> = {
+  go: "Go modules",
+  maven: "Maven",
+  debian: "the distribution's packages",
+};
+
+async function make(recipe: Recipe, folder: string, job: Job): Promise<Record<string, string>> {
+  switch (recipe.kind) {
+    case "go": {
+      job.go ??= findGo(job.environment, job.cache, job.work, job.signal);
+      const go = await job.go;
+      const paths: Record<string, string> = {};
+      for (const [use, program] of Object.entries(recipe.programs)) {
+        const file = join("bin", program.module);
+        await buildGo(go, import.meta.dirname, program, join(folder, file), job.signal);
+        paths[use] = file;
+      }
+      return paths;
+    }
+    case "maven": {
+      const java = await readRecord(job.cache, "java", "17");
+      if (!java) {
+        throw new Error("It needs the Java that is not installed.");
+      }
+      await copyJars(join(import.meta.dirname, recipe.pom), folder, {
+        ...job,
+        java: java.paths.executable as string,
+      });
+      return { lib: "lib" };
+    }
+    case "debian":
+      await unpackPackages(recipe.packages, job.cache, folder, { signal: job.signal });
+      await mkdir(join(folder, "usr/lib/x86_64-linux-gnu"), { recursive: true });
+      return recipe.paths;
+  }
+}
+
+function missing(tool: Tool, tried: string[]): ToolMissingError {
+  return new ToolMissingError(
+    `${tool.name} ${tool.version}`,
+    tried,
+    `Put ${tool.name} ${tool.version} on PATH, or make one of the places above reachable, and run this again.`,
+  );
+}
+
+/** The build folders of runs that were killed. */
+async function removeAbandonedBuilds(cache: string): Promise<void> {
+  mkdirSync(cache, { recursive: true });
+  for (const name of readdirSync(cache)) {
+    const pid = name.match(/^build-(\d+)$/)?.[1];
+    if (pid && !statSync(`/proc/${pid}`, { throwIfNoEntry: false })) {
+      await rm(join(cache, name), { recursive: true, force: true });
+    }
+  }
+}
