@@ -9,12 +9,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { auth, Client as CassandraClient } from "cassandra-driver";
-import { build } from "esbuild";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
 import { createConnection } from "mysql2/promise";
 import neo4j from "neo4j-driver";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { archiveOf } from "../providers/host/src/bundle.ts";
 import { locateTools, type Tools } from "../toolchain/tools.ts";
 
 const jobs = import.meta.dirname;
@@ -156,14 +156,17 @@ test("a kill while the data folder is made leaves nothing half-made", async () =
 });
 
 test("a service runs from its bundle, with plain and secret settings in its environment", async () => {
-  const release = await releaseOf({
-    contents: `
+  const program = join(folder, "hello.ts");
+  await writeFile(
+    program,
+    `
       import { createServer } from "node:http";
       const { GREETING, PASSWORD, INSTANCE_ID, HOST, PORT } = process.env;
       if (process.argv[2] === "migrate") process.exit(PASSWORD ? 0 : 1);
       createServer((_, response) => response.end(JSON.stringify({ GREETING, PASSWORD, INSTANCE_ID }))).listen(PORT, HOST);
     `,
-  });
+  );
+  const release = await releaseOf(program);
   const variables = {
     name: "hello",
     node: tools.node,
@@ -189,7 +192,7 @@ test("a service runs from its bundle, with plain and secret settings in its envi
 });
 
 test("the artifact store serves releases and nothing else", async () => {
-  const { url, digest } = await releaseOf({ contents: "process.exit(0)" });
+  const { url, digest } = await releaseOf(join(jobs, "provision/mongodb.ts"));
   const store = new URL(url).origin;
   const response = await fetch(url);
   expect(
@@ -232,7 +235,7 @@ async function allCases(): Promise<Case[]> {
   const at = (offset: number) => base + offset;
   const data = (job: string) => ({ data_dir: join(folder, "data", job), probe: join(jobs, "probe.pl") });
   const secret = (name: string) => `-${createHash("sha256").update(`${folder} ${name}`).digest("base64url")}`;
-  const provision = await releaseOf({ entry: join(jobs, "provision/cassandra.ts") });
+  const provision = await releaseOf(join(jobs, "provision/cassandra.ts"));
   return [
     {
       job: "nats",
@@ -500,25 +503,9 @@ async function putSecrets(path: string, Items: Record<string, string>): Promise<
   }
 }
 
-/** Bundles a program and puts it into the releases, as the lab's Bundle does. */
-async function releaseOf(
-  source: { entry: string } | { contents: string },
-): Promise<{ url: string; digest: string }> {
-  const aside = await mkdtemp(join(folder, "bundle "));
-  await build({
-    ...("entry" in source ? { entryPoints: [source.entry] } : { stdin: source }),
-    outfile: join(aside, "main.js"),
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
-    },
-    target: "node24",
-    logLevel: "error",
-  });
-  await run("tar", ["-czf", join(aside, "x.tar.gz"), "-C", aside, "main.js"]);
-  const archive = await readFile(join(aside, "x.tar.gz"));
+/** Puts a program's bundle into the releases. */
+async function releaseOf(entry: string): Promise<{ url: string; digest: string }> {
+  const archive = await archiveOf(entry);
   const digest = createHash("sha256").update(archive).digest("hex");
   await writeFile(join(folder, "releases", `${digest}.tar.gz`), archive);
   return { url: `http://127.0.0.1:${base + 40}/${digest}.tar.gz`, digest };

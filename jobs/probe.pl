@@ -126,7 +126,7 @@ sub cassandra {
 sub bolt {
     ask("\x60\x60\xb0\x17" . pack('N4', 0x0105, 0x0404, 0, 0));
     my $version = unpack 'N', answer(4);
-    fail('no common version of Bolt') if $version == 0;
+    fail('no common version of Bolt') if $version != 0x0105 && $version != 0x0404;
     my ($minor, $major) = ($version >> 8 & 0xff, $version & 0xff);
     return "Bolt $major.$minor" if $version != 0x0105;    # In 4.4 HELLO wants a login.
     my $hello = "\xb1\x01\xa1\x8auser_agent\x8cprobe.pl/1.0";
