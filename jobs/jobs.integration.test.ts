@@ -61,26 +61,29 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const job of ["artifacts", "hello", ...names]) {
-    await fetch(`${nomad}/v1/job/${job}?purge=true`, { method: "DELETE" }).catch(() => undefined);
-  }
-  // Agents end only once their tasks have.
-  await until(
-    "every task to end",
-    async () => !(await processes()).some(({ args }) => args.includes(folder) && !args.includes(" agent ")),
-    60_000,
-  ).catch(() => undefined);
-  for (const { pid, exited } of agents.reverse()) {
-    process.kill(pid, "SIGTERM");
-    await exited;
-  }
-  for (const line of (await readFile("/proc/mounts", "utf8")).split("\n").reverse()) {
-    const mount = line.split(" ")[1]?.replaceAll("\\040", " ");
-    if (mount?.startsWith(folder)) {
-      await run("umount", [mount]);
+  try {
+    for (const job of await json<{ ID: string }[]>(`${nomad}/v1/jobs`)) {
+      await purge(job.ID);
     }
+  } finally {
+    for (const { pid, exited } of agents.reverse()) {
+      process.kill(pid, "SIGTERM");
+      await exited;
+    }
+    // Whatever is left has an executor, and dies with it.
+    for (const { pid, args } of await processes()) {
+      if (args.includes(folder)) {
+        process.kill(pid, "SIGKILL");
+      }
+    }
+    for (const line of (await readFile("/proc/mounts", "utf8")).split("\n").reverse()) {
+      const mount = line.split(" ")[1]?.replaceAll("\\040", " ");
+      if (mount?.startsWith(folder)) {
+        await run("umount", [mount]);
+      }
+    }
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
-  await rm(folder, { recursive: true, force: true });
 });
 
 describe.each(names)("job %s", (name) => {
