@@ -43,7 +43,6 @@ export async function findGo(
     GOCACHE: environment.LAB_GOCACHE || join(work, "builds"),
     GOFLAGS: "-modcacherw -buildvcs=false",
     GOTOOLCHAIN: "local",
-    CGO_ENABLED: "0",
   };
   for (const path of findAll("go", environment)) {
     if (isNewEnough(await run(path, ["env", "GOVERSION"], { signal }))) {

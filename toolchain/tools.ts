@@ -64,7 +64,9 @@ export const tools: readonly Tool[] = [
     purpose: "Pulumi CLI and its Node.js language host",
     async onPath(environment) {
       const executable = await findVersion("pulumi", ["version"], /^v3\.259\.0$/m, environment);
-      return executable && beside(executable, { pulumi: "pulumi", languageHost: "pulumi-language-nodejs" });
+      return executable
+        ? beside(executable, { pulumi: "pulumi", languageHost: "pulumi-language-nodejs" })
+        : undefined;
     },
     release: {
       archive: ({ pulumi }) => ({
@@ -97,7 +99,7 @@ export const tools: readonly Tool[] = [
     purpose: "messages and streams",
     async onPath(environment) {
       const executable = await findVersion("nats-server", ["--version"], /v2\.12\.2$/m, environment);
-      return executable && { executable };
+      return executable ? { executable } : undefined;
     },
     release: {
       archive: ({ nats }) => ({
@@ -120,8 +122,7 @@ export const tools: readonly Tool[] = [
     purpose: "MariaDB in MySQL's place: the relational model",
     async onPath(environment) {
       const server = await findVersion("mariadbd", ["--version"], /Ver 10\.11\./, environment);
-      const home = server && join(dirname(server), "..", "..");
-      return home && whole(home, mariadbPaths);
+      return server ? whole(join(dirname(server), "..", ".."), mariadbPaths) : undefined;
     },
     recipe: {
       kind: "debian",
@@ -136,7 +137,7 @@ export const tools: readonly Tool[] = [
     purpose: "the key-value model",
     async onPath(environment) {
       const server = await findVersion("redis-server", ["--version"], /v=7\./, environment);
-      return server && { server };
+      return server ? { server } : undefined;
     },
     recipe: {
       kind: "debian",
@@ -151,7 +152,7 @@ export const tools: readonly Tool[] = [
     purpose: "runs Cassandra and Neo4j",
     async onPath(environment) {
       const executable = await findVersion("java", ["-version"], /version "17\./, environment);
-      return executable && { executable };
+      return executable ? { executable } : undefined;
     },
     recipe: {
       kind: "debian",
@@ -180,7 +181,7 @@ export const tools: readonly Tool[] = [
     purpose: "the document model",
     async onPath(environment) {
       const mongod = await findVersion("mongod", ["--version"], /db version v8\./, environment);
-      return mongod && { mongod };
+      return mongod ? { mongod } : undefined;
     },
     release: {
       archive({ mongodb }) {
@@ -212,7 +213,6 @@ export interface Tools {
     /** The folder that holds `usr/`. */
     home: string;
     server: string;
-    installDb: string;
     client: string;
     /** `LD_LIBRARY_PATH`, empty for none. */
     libraryPath: string;
@@ -273,7 +273,6 @@ export async function locateTools(environment: NodeJS.ProcessEnv = process.env):
     mysql: {
       home: path("mysql", "home"),
       server: path("mysql", "server"),
-      installDb: path("mysql", "installDb"),
       client: path("mysql", "client"),
       libraryPath: paths("mysql").libraryPath ?? "",
     },
@@ -296,7 +295,7 @@ function hashicorp(name: "consul" | "nomad", version: string, purpose: string, t
     async onPath(environment) {
       const exactly = new RegExp(`v${version.replaceAll(".", "\\.")}$`, "m");
       const executable = await findVersion(name, ["version"], exactly, environment);
-      return executable && { executable };
+      return executable ? { executable } : undefined;
     },
     release: {
       archive: (bases) => ({
@@ -316,7 +315,6 @@ function mariadbPaths() {
   return {
     home: ".",
     server: "usr/sbin/mariadbd",
-    installDb: "usr/bin/mariadb-install-db",
     client: "usr/bin/mariadb",
   };
 }

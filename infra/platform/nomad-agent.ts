@@ -106,6 +106,10 @@ server {
   # A finished migration stays on record: to Pulumi, a job that was cleaned up is a job that is missing.
   job_gc_threshold        = "87600h"
   batch_eval_gc_threshold = "87600h"
+
+  # A restarted server reads its log anew; with a snapshot it knows its own client at once.
+  raft_snapshot_threshold = 1
+  raft_snapshot_interval  = "5s"
 }
 
 client {

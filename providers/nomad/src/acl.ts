@@ -130,7 +130,6 @@ const bootstrapSchema = z.strictObject({
 type Bootstrap = z.infer<typeof bootstrapSchema>;
 
 /** How long a server that has just been started may take to elect its leader. */
-const leaderWithinMs = 30_000;
 
 /**
  * `nomad:index/aclBootstrap:AclBootstrap`: the first management token of a cluster, given by the operator. A cluster that was
@@ -156,28 +155,16 @@ export const aclBootstrapHandler: ResourceHandler<Bootstrap, Bootstrap> = {
 };
 
 async function bootstrap({ address, region, secretId }: Bootstrap): Promise<void> {
-  const deadline = Date.now() + leaderWithinMs;
-  for (;;) {
-    try {
-      await new NomadClient({ address, region }).json("/v1/acl/bootstrap", {
-        method: "POST",
-        body: { BootstrapSecret: secretId },
-        connectWithinMs: leaderWithinMs,
-      });
-      return;
-    } catch (error) {
-      if (!(error instanceof NomadError)) {
-        throw error;
-      }
-      if (/bootstrap already done/.test(error.message)) {
-        await adopt({ address, region, secretId });
-        return;
-      }
-      if (!/No cluster leader|leader/i.test(error.message) || Date.now() > deadline) {
-        throw error;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100));
+  try {
+    await new NomadClient({ address, region }).json("/v1/acl/bootstrap", {
+      method: "POST",
+      body: { BootstrapSecret: secretId },
+    });
+  } catch (error) {
+    if (!(error instanceof NomadError && /bootstrap already done/.test(error.message))) {
+      throw error;
     }
+    await adopt({ address, region, secretId });
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Agent, request } from "undici";
 
 /** Nomad's answer when it isn't success. */
@@ -9,6 +10,11 @@ export class NomadError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+/** Nothing answers at the address. */
+export class UnreachableError extends Error {
+  override name = "UnreachableError";
 }
 
 export interface ClientSettings {
@@ -23,8 +29,6 @@ export interface RequestOptions {
   query?: Record<string, string | number | boolean | undefined>;
   body?: unknown;
   signal?: AbortSignal;
-  /** Keep trying for so long while nothing listens there, because the agent may just be starting. */
-  connectWithinMs?: number;
 }
 
 /** An answer and the index to wait from with a blocking query. */
@@ -33,12 +37,16 @@ export interface Answer<T> {
   index: number;
 }
 
+/** How long an agent that has just been started may take to answer and to elect its leader. */
+const patienceMs = 10_000;
 const retryMs = 100;
+
+/** Nomad ends a blocking query by itself, so that the connection needs no limits of its own. */
+const dispatcher = new Agent({ connect: { timeout: 5000 }, headersTimeout: 0, bodyTimeout: 0 });
 
 /** Nomad's HTTP API (https://developer.hashicorp.com/nomad/api-docs). Errors never hold the token. */
 export class NomadClient {
   readonly #settings: ClientSettings;
-  readonly #agent = new Agent({ connect: { timeout: 5000 }, headersTimeout: 0, bodyTimeout: 0 });
 
   constructor(settings: ClientSettings) {
     this.#settings = settings;
@@ -62,12 +70,27 @@ export class NomadClient {
   }
 
   async answer<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
-    const { text, index } = await this.#send(path, options);
+    const { text, index } = await this.#patiently(path, options);
     return { body: (text === "" ? undefined : JSON.parse(text)) as T, index };
   }
 
   async text(path: string, options: RequestOptions = {}): Promise<string> {
-    return (await this.#send(path, options)).text;
+    return (await this.#patiently(path, options)).text;
+  }
+
+  /** Asks again while the request can't have been carried out, because the agent is only starting. */
+  async #patiently(path: string, options: RequestOptions): Promise<{ text: string; index: number }> {
+    const deadline = Date.now() + patienceMs;
+    for (;;) {
+      try {
+        return await this.#send(path, options);
+      } catch (error) {
+        if (options.signal?.aborted || !isStarting(error as Error) || Date.now() > deadline) {
+          throw error;
+        }
+        await delay(retryMs, undefined, { signal: options.signal });
+      }
+    }
   }
 
   async #send(path: string, options: RequestOptions): Promise<{ text: string; index: number }> {
@@ -78,34 +101,50 @@ export class NomadClient {
         url.searchParams.set(name, String(value));
       }
     }
-    const deadline = Date.now() + (options.connectWithinMs ?? 0);
-    for (;;) {
-      try {
-        const response = await request(url, {
-          method: options.method ?? "GET",
-          dispatcher: this.#agent,
-          headers: { ...(token ? { "x-nomad-token": token } : {}), "content-type": "application/json" },
-          body: options.body === undefined ? undefined : JSON.stringify(options.body),
-          signal: options.signal,
-        });
-        const text = await response.body.text();
-        if (response.statusCode >= 300) {
-          throw new NomadError(response.statusCode, explain(response.statusCode, text.trim(), url));
-        }
-        return { text, index: Number(response.headers["x-nomad-index"] ?? 0) };
-      } catch (error) {
-        if (error instanceof NomadError || options.signal?.aborted) {
-          throw error;
-        }
-        if (Date.now() >= deadline) {
-          throw new Error(
-            `Nomad does not answer at ${address} (${(error as Error).message}). Is its agent running? \`lab up\` starts it.`,
-          );
-        }
-        await new Promise((resolve) => setTimeout(resolve, retryMs));
-      }
+    let status: number;
+    let text: string;
+    let index: number;
+    try {
+      const response = await request(url, {
+        method: options.method ?? "GET",
+        dispatcher,
+        headers: { ...(token ? { "x-nomad-token": token } : {}), "content-type": "application/json" },
+        body: options.body === undefined ? undefined : JSON.stringify(options.body),
+        signal: options.signal,
+      });
+      status = response.statusCode;
+      text = await response.body.text();
+      index = Number(response.headers["x-nomad-index"] ?? 0);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw new UnreachableError(
+        `Nomad does not answer at ${address} (${causeOf(error as Error)}). Is its agent running? \`lab up\` starts it.`,
+        { cause: error },
+      );
     }
+    if (status >= 300) {
+      throw new NomadError(status, explain(status, text.trim(), url));
+    }
+    return { text, index };
   }
+}
+
+/** A name as one step of a path. */
+export function segment(name: string): string {
+  return encodeURIComponent(name);
+}
+
+function isStarting(error: Error): boolean {
+  if (error instanceof UnreachableError) {
+    return ["ECONNREFUSED", "UND_ERR_CONNECT_TIMEOUT"].includes(
+      (error.cause as { code?: string }).code ?? "",
+    );
+  }
+  return error instanceof NomadError && error.status === 500 && /No cluster leader/i.test(error.message);
+}
+
+function causeOf(error: Error & { code?: string }): string {
+  return error.message || error.code || error.name;
 }
 
 function explain(status: number, text: string, url: URL): string {

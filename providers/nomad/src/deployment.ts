@@ -1,36 +1,28 @@
-import { setTimeout as delay } from "node:timers/promises";
-import type { NomadClient } from "./client.ts";
+import { type NomadClient, segment } from "./client.ts";
 
-/** What to wait for. */
-export interface Expectation {
+/** One version of a job that Nomad has registered. */
+export interface JobVersion {
   namespace: string;
   name: string;
-  /** The job's type: `service`, `batch`, `system` or `sysbatch`. */
+  /** `service`, `batch`, `system` or `sysbatch`. */
   type: string;
-  /** The evaluation of the registration; without one the job was there already. */
-  evaluation?: string;
+  version: number;
+  /** Nomad's index of this version of the specification. */
   jobModifyIndex: number;
-  timeoutMs: number;
-  signal: AbortSignal;
-  /** Told when something changes. */
-  progress(line: string): void;
-}
-
-/** How it ended: without a failure, the job is as it should be. */
-export interface Settled {
-  failure?: string;
 }
 
 interface Evaluation {
   ID: string;
   Status: string;
   StatusDescription: string;
-  NextEval: string;
+  JobModifyIndex: number;
+  /** Far in the past unless the evaluation is put off. */
+  WaitUntil?: string;
   FailedTGAllocs?: Record<string, Placement> | null;
 }
 
 /** Why no node takes a group (`api.AllocationMetric`). */
-interface Placement {
+export interface Placement {
   NodesEvaluated: number;
   ConstraintFiltered?: Record<string, number> | null;
   DimensionExhausted?: Record<string, number> | null;
@@ -40,6 +32,7 @@ interface Deployment {
   ID: string;
   Status: string;
   StatusDescription: string;
+  CreateIndex: number;
   JobSpecModifyIndex: number;
   TaskGroups: Record<string, { DesiredTotal: number; HealthyAllocs: number }>;
 }
@@ -50,6 +43,8 @@ interface Allocation {
   DesiredStatus: string;
   JobVersion: number;
   CreateIndex: number;
+  NextAllocation: string;
+  FollowupEvalID: string;
   TaskStates: Record<string, TaskState> | null;
   DeploymentStatus?: { Healthy?: boolean | null } | null;
 }
@@ -60,175 +55,248 @@ interface TaskState {
   Events: Array<{ Type: string; DisplayMessage: string; Time: number }>;
 }
 
-/** How often something without a blocking query of its own is asked again. */
-const pollMs = 200;
+/**
+ * How long a group may wait for a node. An agent that has just been started registers its node, and finds its drivers and
+ * Consul, only after it answers.
+ */
+const placementGraceMs = 20_000;
 
 /** How many events and log lines of a failed task an error shows. */
-const shownEvents = 6;
+const shownEvents = 8;
 const shownLogLines = 12;
 
 /**
  * Waits until Nomad has brought the job where its specification says: a service's deployment successful, a batch job
- * complete. A rollback counts as a failure.
+ * complete. A rollback is a failure.
+ *
+ * @returns what failed, or `undefined`: the job is as it should be
  */
-export async function untilSettled(client: NomadClient, expected: Expectation): Promise<Settled> {
-  const deadline = AbortSignal.timeout(expected.timeoutMs);
-  const signal = AbortSignal.any([expected.signal, deadline]);
+export async function untilSettled(
+  client: NomadClient,
+  job: JobVersion,
+  options: { timeoutMs: number; signal: AbortSignal; progress(line: string): void },
+): Promise<string | undefined> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const signal = AbortSignal.any([options.signal, deadline]);
   try {
-    if (expected.evaluation) {
-      const failure = await evaluated(client, expected.evaluation, signal);
-      if (failure !== undefined) {
-        return { failure };
-      }
-    }
-    return expected.type === "batch" || expected.type === "sysbatch"
-      ? await completed(client, expected, signal)
-      : await deployed(client, expected, signal);
+    return (
+      (await untilPlaced(client, job, signal, options.progress)) ??
+      (await untilDeployed(client, job, signal, options.progress))
+    );
   } catch (error) {
-    expected.signal.throwIfAborted();
+    options.signal.throwIfAborted();
     if (deadline.aborted) {
-      return { failure: `Job ${expected.name} was not healthy within ${expected.timeoutMs / 1000} s.` };
+      const goal = isBatch(job) ? "complete" : "healthy";
+      return `Job ${job.name} was not ${goal} within ${options.timeoutMs / 1000} s.`;
     }
     throw error;
   }
 }
 
-async function evaluated(client: NomadClient, id: string, signal: AbortSignal): Promise<string | undefined> {
-  let index = 0;
-  for (;;) {
-    const { body, ...answer } = await client.answer<Evaluation>(`/v1/evaluation/${id}`, {
-      query: { index, wait: "30s" },
-      signal,
-    });
-    if (body.Status === "complete") {
-      const unplaced = Object.entries(body.FailedTGAllocs ?? {});
-      return unplaced.length === 0
-        ? undefined
-        : unplaced.map(([group, metric]) => explainPlacement(group, metric)).join("\n");
+/** Whether Nomad gave this version of the job up: only a new version starts it again. */
+export async function hasFailed(client: NomadClient, job: JobVersion): Promise<boolean> {
+  const [deployment, allocations] = await Promise.all([deploymentOf(client, job), currentOf(client, job)]);
+  return (
+    deployment?.body.Status === "failed" ||
+    deployment?.body.Status === "cancelled" ||
+    allocations.body.some(isLost)
+  );
+}
+
+/** What the tasks of this version went through: the last events and log lines of one allocation that isn't healthy. */
+export async function failuresOf(client: NomadClient, job: JobVersion): Promise<string[]> {
+  const { body } = await allocationsOf(client, job);
+  const suspect = body
+    .filter(({ DeploymentStatus, ClientStatus }) => !DeploymentStatus?.Healthy || ClientStatus === "failed")
+    .sort((one, other) => other.CreateIndex - one.CreateIndex)[0];
+  const reports: string[] = [];
+  for (const [task, state] of Object.entries(suspect?.TaskStates ?? {})) {
+    const events = state.Events.slice(-shownEvents).map(
+      ({ Type, DisplayMessage }) => `  ${Type}: ${DisplayMessage}`,
+    );
+    reports.push(
+      [`Task ${task} (${state.State}${state.Failed ? ", failed" : ""}), last events:`, ...events].join("\n"),
+    );
+    for (const stream of ["stdout", "stderr"] as const) {
+      const lines = await logOf(client, job, (suspect as Allocation).ID, task, stream);
+      if (lines.length > 0) {
+        reports.push([`Its last lines on ${stream}:`, ...lines.map((line) => `  ${line}`)].join("\n"));
+      }
     }
-    if (body.Status !== "pending" && body.Status !== "blocked") {
-      return `Nomad's scheduler gave up: ${body.Status} ${body.StatusDescription}`;
-    }
-    index = answer.index;
   }
+  return reports;
 }
 
 /** Why no node takes a group, in words. */
 export function explainPlacement(group: string, metric: Placement): string {
   const reasons = [
-    ...Object.entries(metric.DimensionExhausted ?? {}).map(([what]) => `not enough ${what}`),
+    ...Object.keys(metric.DimensionExhausted ?? {}).map((what) => `not enough ${what}`),
     ...Object.keys(metric.ConstraintFiltered ?? {}).map((constraint) => `no node with ${constraint}`),
   ];
-  const why = reasons.length > 0 ? reasons.join(", ") : `${metric.NodesEvaluated} nodes were looked at`;
+  const why =
+    reasons.length > 0
+      ? reasons.join(", ")
+      : metric.NodesEvaluated === 0
+        ? "there is no node that is ready in the job's datacenters and node pool"
+        : `${metric.NodesEvaluated} nodes were looked at`;
   return `No node can run group ${group}: ${why}.`;
 }
 
-async function deployed(client: NomadClient, expected: Expectation, signal: AbortSignal): Promise<Settled> {
-  const path = `/v1/job/${encodeURIComponent(expected.name)}/deployment`;
-  let index = 0;
+/** Waits until the scheduler has placed what the job asks for. */
+async function untilPlaced(
+  client: NomadClient,
+  job: JobVersion,
+  signal: AbortSignal,
+  progress: (line: string) => void,
+): Promise<string | undefined> {
+  const graceEnds = Date.now() + placementGraceMs;
   let shown = "";
-  for (;;) {
-    const { body, ...answer } = await client.answer<Deployment | null>(path, {
-      query: { namespace: expected.namespace, index, wait: "10s" },
-      signal,
-    });
+  for (let index = 0; ; ) {
+    const answer = await evaluationsOf(client, job, { index, wait: "1s" }, signal);
+    const mine = answer.body.filter(({ JobModifyIndex }) => JobModifyIndex === job.jobModifyIndex);
+    const given = mine.find(({ Status }) => Status === "failed");
+    if (given) {
+      return `Nomad's scheduler gave job ${job.name} up: ${given.StatusDescription}`;
+    }
+    const open = answer.body.filter(isOpen);
+    if (open.length === 0) {
+      return undefined;
+    }
+    const unplaced = open
+      .filter(({ Status }) => Status === "blocked")
+      .flatMap(({ FailedTGAllocs }) => Object.entries(FailedTGAllocs ?? {}))
+      .map(([group, metric]) => explainPlacement(group, metric))
+      .join("\n");
+    if (unplaced !== "" && Date.now() > graceEnds) {
+      return unplaced;
+    }
+    if (unplaced !== "" && unplaced !== shown) {
+      shown = unplaced;
+      progress(unplaced);
+    }
     index = answer.index;
-    if (!body) {
-      // A job without an `update` block has no deployments; its allocations say how it is.
-      return await running(client, expected, signal);
+  }
+}
+
+async function untilDeployed(
+  client: NomadClient,
+  job: JobVersion,
+  signal: AbortSignal,
+  progress: (line: string) => void,
+): Promise<string | undefined> {
+  let shown = "";
+  for (let index = 0; ; ) {
+    const deployment = await deploymentOf(client, job, { index, wait: "10s" }, signal);
+    if (!deployment) {
+      // Batch and system jobs, and services without an `update` block or with nothing to place, have none.
+      return await untilRunning(client, job, signal);
     }
-    if (body.Status === "successful") {
-      return body.JobSpecModifyIndex === expected.jobModifyIndex || !expected.evaluation
-        ? {}
-        : {
-            failure: `Nomad rolled job ${expected.name} back to an earlier version: the new one did not become healthy.`,
-          };
+    const { Status, StatusDescription, TaskGroups } = deployment.body;
+    if (Status === "successful") {
+      return undefined;
     }
-    if (body.Status !== "running" && body.Status !== "pending" && body.Status !== "initializing") {
-      return { failure: `Deployment of job ${expected.name} is ${body.Status}: ${body.StatusDescription}` };
+    if (Status === "failed" || Status === "cancelled") {
+      return `The deployment of job ${job.name} ${Status === "failed" ? "failed" : "was cancelled"}: ${StatusDescription}`;
     }
-    const state = Object.values(body.TaskGroups)
+    const state = Object.values(TaskGroups)
       .map(({ HealthyAllocs, DesiredTotal }) => `${HealthyAllocs} of ${DesiredTotal} healthy`)
       .join(", ");
     if (state !== shown) {
       shown = state;
-      expected.progress(state);
+      progress(state);
     }
+    index = deployment.index;
   }
 }
 
-async function running(client: NomadClient, expected: Expectation, signal: AbortSignal): Promise<Settled> {
-  for (;;) {
-    const latest = await latestAllocations(client, expected.namespace, expected.name, signal);
-    if (latest.some(({ ClientStatus }) => ClientStatus === "failed")) {
-      return { failure: `Job ${expected.name} failed.` };
-    }
-    if (latest.length > 0 && latest.every(({ ClientStatus }) => ClientStatus === "running")) {
-      return {};
-    }
-    await delay(pollMs, undefined, { signal });
-  }
-}
-
-async function completed(client: NomadClient, expected: Expectation, signal: AbortSignal): Promise<Settled> {
-  for (;;) {
-    const latest = await latestAllocations(client, expected.namespace, expected.name, signal);
-    if (latest.some(({ ClientStatus }) => ClientStatus === "failed" || ClientStatus === "lost")) {
-      return { failure: `Batch job ${expected.name} failed.` };
-    }
-    if (latest.length > 0 && latest.every(({ ClientStatus }) => ClientStatus === "complete")) {
-      return {};
-    }
-    await delay(pollMs, undefined, { signal });
-  }
-}
-
-/** The allocations of the job's latest version. */
-async function latestAllocations(
+/** Waits by what the allocations say: all running, or those of a batch job complete. */
+async function untilRunning(
   client: NomadClient,
-  namespace: string,
-  name: string,
-  signal?: AbortSignal,
-): Promise<Allocation[]> {
-  const path = `/v1/job/${encodeURIComponent(name)}`;
-  const [job, allocations] = await Promise.all([
-    client.json<{ Version: number }>(path, { query: { namespace }, signal }),
-    client.json<Allocation[]>(`${path}/allocations`, { query: { namespace }, signal }),
-  ]);
-  return allocations.filter(({ JobVersion }) => JobVersion === job.Version);
+  job: JobVersion,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const goal = isBatch(job) ? "complete" : "running";
+  for (let index = 0; ; ) {
+    const allocations = await currentOf(client, job, { index, wait: "1s" }, signal);
+    if (allocations.body.every(({ ClientStatus }) => ClientStatus === goal)) {
+      return undefined;
+    }
+    // A replacement may be on its way.
+    if (
+      allocations.body.some(isLost) &&
+      !(await evaluationsOf(client, job, {}, signal)).body.some((evaluation) => isOpen(evaluation))
+    ) {
+      return `Job ${job.name} failed.`;
+    }
+    index = allocations.index;
+  }
 }
 
-/** What the tasks of a job that isn't healthy went through: the last events and log lines of the newest allocation. */
-export async function failuresOf(client: NomadClient, namespace: string, name: string): Promise<string[]> {
-  const path = `/v1/job/${encodeURIComponent(name)}/allocations`;
-  const allocations = await client.json<Allocation[]>(path, { query: { namespace } });
-  const newest = allocations
-    .filter(({ DeploymentStatus }) => DeploymentStatus?.Healthy !== true)
-    .sort((one, other) => other.CreateIndex - one.CreateIndex)[0];
-  if (!newest) {
-    return [];
-  }
-  const reports: string[] = [];
-  for (const [task, state] of Object.entries(newest.TaskStates ?? {})) {
-    const events = state.Events.slice(-shownEvents).map(
-      ({ Type, DisplayMessage }) => `  ${Type}: ${DisplayMessage}`,
-    );
-    const lines = [
-      ...(await logOf(client, newest.ID, task, "stderr")),
-      ...(await logOf(client, newest.ID, task, "stdout")),
-    ].slice(-shownLogLines);
-    reports.push(
-      [`Task ${task} (${state.State}${state.Failed ? ", failed" : ""}), last events:`, ...events].join("\n"),
-      ...(lines.length > 0 ? [["Its last log lines:", ...lines.map((line) => `  ${line}`)].join("\n")] : []),
-    );
-  }
-  return reports;
+type Query = Record<string, string | number>;
+
+function evaluationsOf(client: NomadClient, job: JobVersion, query: Query, signal?: AbortSignal) {
+  return client.answer<Evaluation[]>(`/v1/job/${segment(job.name)}/evaluations`, {
+    query: { namespace: job.namespace, ...query },
+    signal,
+  });
 }
 
-async function logOf(client: NomadClient, allocation: string, task: string, type: string): Promise<string[]> {
+/** Whether the scheduler has still to act on it: not one that is put off until an allocation's next try. */
+function isOpen({ Status, WaitUntil }: Evaluation): boolean {
+  return Status === "blocked" || (Status === "pending" && !(WaitUntil && Date.parse(WaitUntil) > Date.now()));
+}
+
+/** The deployment of this version, if it has one. */
+async function deploymentOf(client: NomadClient, job: JobVersion, query: Query = {}, signal?: AbortSignal) {
+  const { body, index } = await client.answer<Deployment[]>(`/v1/job/${segment(job.name)}/deployments`, {
+    query: { namespace: job.namespace, ...query },
+    signal,
+  });
+  const [latest] = body
+    .filter(({ JobSpecModifyIndex }) => JobSpecModifyIndex === job.jobModifyIndex)
+    .sort((one, other) => other.CreateIndex - one.CreateIndex);
+  return latest && { body: latest, index };
+}
+
+/** All allocations that this version ever had, as far as Nomad remembers. */
+async function allocationsOf(client: NomadClient, job: JobVersion, query: Query = {}, signal?: AbortSignal) {
+  const { body, index } = await client.answer<Allocation[]>(`/v1/job/${segment(job.name)}/allocations`, {
+    query: { namespace: job.namespace, ...query },
+    signal,
+  });
+  return { body: body.filter(({ JobVersion }) => JobVersion === job.version), index };
+}
+
+/** Those that were neither stopped nor replaced. */
+async function currentOf(client: NomadClient, job: JobVersion, query: Query = {}, signal?: AbortSignal) {
+  const { body, index } = await allocationsOf(client, job, query, signal);
+  return {
+    body: body.filter(
+      ({ DesiredStatus, NextAllocation }) => DesiredStatus === "run" && NextAllocation === "",
+    ),
+    index,
+  };
+}
+
+/** Over without success, and not to be replaced. */
+function isLost({ ClientStatus, FollowupEvalID }: Allocation): boolean {
+  return (ClientStatus === "failed" || ClientStatus === "lost") && FollowupEvalID === "";
+}
+
+function isBatch({ type }: JobVersion): boolean {
+  return type === "batch" || type === "sysbatch";
+}
+
+async function logOf(
+  client: NomadClient,
+  { namespace }: JobVersion,
+  allocation: string,
+  task: string,
+  type: "stdout" | "stderr",
+): Promise<string[]> {
   try {
     const text = await client.text(`/v1/client/fs/logs/${allocation}`, {
-      query: { task, type, plain: true, origin: "end", offset: 4000 },
+      query: { namespace, task, type, plain: true, origin: "end", offset: 4000 },
       signal: AbortSignal.timeout(5000),
     });
     return text.trimEnd().split("\n").filter(Boolean).slice(-shownLogLines);

@@ -6,9 +6,9 @@ import {
   type ResourceHandler,
 } from "@lab/provider-base";
 import { z } from "zod";
-import { NomadClient, NomadError } from "./client.ts";
+import { NomadClient, segment, UnreachableError } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
-import { failuresOf, untilSettled } from "./deployment.ts";
+import { failuresOf, hasFailed, type JobVersion, untilSettled } from "./deployment.ts";
 import { variableFile } from "./hcl.ts";
 import { changesOf, type JobDiff } from "./plan.ts";
 
@@ -16,7 +16,8 @@ const inputsSchema = z.strictObject({
   jobspec: z.string().min(1),
   variables: z.record(z.string(), z.string()).default({}),
   purgeOnDelete: z.boolean().default(true),
-  timeoutMs: z.number().int().positive().default(300_000),
+  // Longer than the deadlines that a job usually sets itself, so that Nomad's own verdict comes first.
+  timeoutMs: z.number().int().positive().default(420_000),
 });
 
 type Inputs = z.infer<typeof inputsSchema>;
@@ -24,10 +25,16 @@ type Inputs = z.infer<typeof inputsSchema>;
 /** As much of a job as the provider uses (`api.Job`); the rest goes from the parser to the server as it is. */
 interface Specification {
   ID: string;
-  Name: string;
-  Namespace?: string;
+  Namespace: string;
   Type: string;
   [field: string]: unknown;
+}
+
+/** A job as Nomad keeps it. */
+interface RegisteredJob extends Specification {
+  Stop: boolean;
+  Version: number;
+  JobModifyIndex: number;
 }
 
 interface Outputs extends Inputs {
@@ -41,16 +48,10 @@ interface Outputs extends Inputs {
 interface Plan {
   Diff: JobDiff;
   JobModifyIndex: number;
-  FailedTGAllocs?: Record<string, unknown> | null;
 }
 
-interface Registered {
-  EvalID: string;
-  JobModifyIndex: number;
-}
-
-/** How long an agent that has just been started may take to answer. */
-const connectWithinMs = 15_000;
+/** How long the tasks of a deleted job may take to end. */
+const stopWithinMs = 120_000;
 
 /** `nomad:index/job:Job`: a job that counts as created or updated once Nomad calls its deployment healthy. */
 export const jobHandler: ResourceHandler<Inputs, Outputs, Configuration> = {
@@ -58,129 +59,115 @@ export const jobHandler: ResourceHandler<Inputs, Outputs, Configuration> = {
   inputs: inputsSchema,
 
   async diff(context, { olds, oldInputs, news }) {
-    const local = compare(
-      pick(oldInputs, ["purgeOnDelete", "timeoutMs"]),
-      pick(news, ["purgeOnDelete", "timeoutMs"]),
-    );
-    const client = clientOf(context);
+    const client = new NomadClient(context.config);
+    const settings = ["purgeOnDelete", "timeoutMs"];
+    const local = compare(pick(oldInputs, settings), pick(news, settings));
     try {
       const wanted = await parse(client, news);
-      if (wanted.ID !== olds.name || (wanted.Namespace ?? "default") !== olds.namespace) {
+      if (wanted.ID !== olds.name || wanted.Namespace !== olds.namespace) {
         return { changes: { ...local, name: "update-replace" } };
       }
-      const plan = await planOf(client, wanted);
-      if (plan.Diff.Type === "Added") {
-        return { changes: { ...local, registered: "add" } };
+      const { Diff } = await planOf(client, wanted);
+      if (Diff.Type === "Added") {
+        return { changes: { ...local, job: "add" } };
       }
-      return { changes: { ...local, ...changesOf(plan.Diff) } };
+      if (Diff.Type === "None" && (await hasFailed(client, await versionOf(client, wanted)))) {
+        return { changes: { ...local, deployment: "update" } };
+      }
+      return { changes: { ...local, ...changesOf(Diff) } };
     } catch (error) {
-      if (error instanceof NomadError || context.signal.aborted) {
+      if (!(error instanceof UnreachableError)) {
         throw error;
       }
-      // Nothing answers there, as in a preview while the agent is dead: what can be told without it.
-      context.log("warning", `${(error as Error).message} The comparison is of the inputs alone.`);
-      return { changes: { ...local, ...compare(oldInputs, news as never) } as Record<string, Change> };
+      // As in a preview while the agent is dead; an update restarts the agent first.
+      context.log("warning", `${error.message} Until then only the inputs can be compared.`);
+      return { changes: compare(oldInputs, news as never) as Record<string, Change> };
     }
   },
 
-  async create(context, { inputs }) {
-    const client = clientOf(context);
-    const wanted = await parse(client, inputs);
-    const plan = await planOf(client, wanted);
-    // An identical job is there when an earlier run registered it and could not record that.
-    return apply(context, client, inputs, wanted, plan);
+  create(context, { inputs }) {
+    return apply(context, inputs);
   },
 
-  async read(context, { id, inputs, outputs }) {
-    const client = clientOf(context);
-    const [namespace, name] = id.split("/", 2) as [string, string];
-    const job = await client.find<Specification & { Stop: boolean; JobModifyIndex: number }>(
-      `/v1/job/${encodeURIComponent(name)}`,
-      { query: { namespace }, connectWithinMs },
-    );
+  async read({ config }, { id, inputs, outputs }) {
+    const client = new NomadClient(config);
+    const { namespace, name } = parseId(id);
+    const job = await find(client, namespace, name);
     if (!job || job.Stop) {
       return undefined;
     }
+    const facts = { name, namespace, type: job.Type, jobModifyIndex: job.JobModifyIndex };
     if (outputs.name !== undefined) {
-      return { id, inputs, outputs: { ...(outputs as Outputs), jobModifyIndex: job.JobModifyIndex } };
+      return { id, inputs, outputs: { ...(outputs as Outputs), ...facts } };
     }
-    const submission = await client.find<{ Source: string; Variables: string }>(
-      `/v1/job/${encodeURIComponent(name)}/submission`,
-      { query: { namespace, version: job.Version as number } },
+    const submission = await client.find<{ Source: string; VariableFlags: Record<string, string> | null }>(
+      `/v1/job/${segment(name)}/submission`,
+      { query: { namespace, version: job.Version } },
     );
     if (!submission?.Source) {
       throw new Error(`Job ${name} was registered without its source, so it can't be imported.`);
     }
-    const imported = inputsSchema.parse({ jobspec: submission.Source });
-    return {
-      id,
-      inputs: imported,
-      outputs: { ...imported, name, namespace, type: job.Type, jobModifyIndex: job.JobModifyIndex },
-    };
+    const imported = inputsSchema.parse({
+      jobspec: submission.Source,
+      variables: submission.VariableFlags ?? {},
+    });
+    return { id, inputs: imported, outputs: { ...imported, ...facts } };
   },
 
-  async update(context, { inputs }) {
-    const client = clientOf(context);
-    const wanted = await parse(client, inputs);
-    return apply(context, client, inputs, wanted, await planOf(client, wanted));
+  update(context, { inputs }) {
+    return apply(context, inputs);
   },
 
   async delete(context, { id, outputs }) {
-    const client = clientOf(context);
-    const [namespace, name] = id.split("/", 2) as [string, string];
-    await ignoringMissing(
-      client.json(`/v1/job/${encodeURIComponent(name)}`, {
-        method: "DELETE",
-        query: { namespace, purge: outputs.purgeOnDelete },
-        connectWithinMs,
-      }),
-    );
-    await untilStopped(context, client, namespace, name);
+    const client = new NomadClient(context.config);
+    const { namespace, name } = parseId(id);
+    await client.find(`/v1/job/${segment(name)}`, {
+      method: "DELETE",
+      query: { namespace, purge: outputs.purgeOnDelete },
+    });
+    await untilStopped(client, namespace, name, context.signal);
   },
 };
 
-/** Registers the job unless Nomad has it already, and waits until it runs as it should. */
-async function apply(
-  context: Context<Configuration>,
-  client: NomadClient,
-  inputs: Inputs,
-  wanted: Specification,
-  plan: Plan,
-) {
-  const namespace = wanted.Namespace ?? "default";
-  const id = `${namespace}/${wanted.ID}`;
-  const known = { ...inputs, name: wanted.ID, namespace, type: wanted.Type };
-  let jobModifyIndex = plan.JobModifyIndex;
-  let evaluation: string | undefined;
+/**
+ * Registers the job unless Nomad has it already, as when an earlier run registered it and could not record that, and waits
+ * until it runs as it should.
+ */
+async function apply(context: Context<Configuration>, inputs: Inputs) {
+  const client = new NomadClient(context.config);
+  const wanted = await parse(client, inputs);
+  const plan = await planOf(client, wanted);
   if (plan.Diff.Type !== "None") {
-    const registered = await client.json<Registered>("/v1/jobs", {
-      method: "POST",
-      query: { namespace },
-      // Refused when someone else changed the job since the plan.
-      body: {
-        Job: wanted,
-        EnforceIndex: true,
-        JobModifyIndex: plan.JobModifyIndex,
-        Submission: { Source: inputs.jobspec, Format: "hcl2" },
-      },
+    await register(client, inputs, wanted, plan.JobModifyIndex);
+  } else if (await hasFailed(client, await versionOf(client, wanted))) {
+    // Nomad ignores a specification that it knows. Stopped and registered again, it is a new version and gets a new try.
+    await client.json(`/v1/job/${segment(wanted.ID)}`, {
+      method: "DELETE",
+      query: { namespace: wanted.Namespace },
     });
-    jobModifyIndex = registered.JobModifyIndex;
-    evaluation = registered.EvalID;
+    await untilStopped(client, wanted.Namespace, wanted.ID, context.signal);
+    await register(client, inputs, wanted, (await planOf(client, wanted)).JobModifyIndex);
   }
-  const outputs: Outputs = { ...known, jobModifyIndex };
-  const settled = await untilSettled(client, {
-    namespace,
-    name: wanted.ID,
-    type: wanted.Type,
-    evaluation,
-    jobModifyIndex,
-    timeoutMs: inputs.timeoutMs,
-    signal: context.signal,
-    progress: (line) => context.log("info", line),
-  });
-  if (settled.failure !== undefined) {
-    const reasons = [settled.failure, ...(await failuresOf(client, namespace, wanted.ID))];
-    throw new InitializationFailed(id, outputs as never, [reasons.join("\n")]);
+  const version = await versionOf(client, wanted);
+  const { name, namespace, type, jobModifyIndex } = version;
+  const id = `${namespace}/${name}`;
+  const outputs: Outputs = { ...inputs, name, namespace, type, jobModifyIndex };
+  const failed = (...reasons: string[]) =>
+    new InitializationFailed(id, outputs as never, [reasons.join("\n")]);
+  let failure: string | undefined;
+  try {
+    failure = await untilSettled(client, version, {
+      timeoutMs: inputs.timeoutMs,
+      signal: context.signal,
+      progress: (line) => context.log("info", line),
+    });
+  } catch (error) {
+    throw failed(
+      `Job ${name} is registered; whether it became healthy is not known: ${(error as Error).message}`,
+    );
+  }
+  if (failure !== undefined) {
+    throw failed(failure, ...(await failuresOf(client, version)));
   }
   return { id, outputs };
 }
@@ -189,50 +176,81 @@ async function parse(client: NomadClient, { jobspec, variables }: Inputs): Promi
   return await client.json<Specification>("/v1/jobs/parse", {
     method: "POST",
     body: { JobHCL: jobspec, Variables: variableFile(variables), Canonicalize: true },
-    connectWithinMs,
   });
 }
 
 async function planOf(client: NomadClient, job: Specification): Promise<Plan> {
-  return await client.json<Plan>(`/v1/job/${encodeURIComponent(job.ID)}/plan`, {
+  return await client.json<Plan>(`/v1/job/${segment(job.ID)}/plan`, {
     method: "POST",
     query: { namespace: job.Namespace },
     body: { Job: job, Diff: true },
   });
 }
 
+/** @param index the job's index in the plan: registering is refused when someone else changed it since */
+async function register(client: NomadClient, inputs: Inputs, job: Specification, index: number) {
+  await client.json("/v1/jobs", {
+    method: "POST",
+    query: { namespace: job.Namespace },
+    body: {
+      Job: job,
+      EnforceIndex: true,
+      JobModifyIndex: index,
+      Submission: { Source: inputs.jobspec, Format: "hcl2", VariableFlags: inputs.variables },
+    },
+  });
+}
+
+function find(client: NomadClient, namespace: string, name: string): Promise<RegisteredJob | undefined> {
+  return client.find<RegisteredJob>(`/v1/job/${segment(name)}`, { query: { namespace } });
+}
+
+async function versionOf(client: NomadClient, { ID, Namespace }: Specification): Promise<JobVersion> {
+  const job = await find(client, Namespace, ID);
+  if (!job) {
+    throw new Error(`Someone removed job ${ID} while it was being registered.`);
+  }
+  return {
+    name: ID,
+    namespace: Namespace,
+    type: job.Type,
+    version: job.Version,
+    jobModifyIndex: job.JobModifyIndex,
+  };
+}
+
 /** A purged job's tasks need a moment to end; their ports are free only then. */
 async function untilStopped(
-  context: Context<Configuration>,
   client: NomadClient,
   namespace: string,
   name: string,
+  signal: AbortSignal,
 ): Promise<void> {
-  let index = 0;
-  for (;;) {
+  const deadline = Date.now() + stopWithinMs;
+  for (let index = 0; ; ) {
     const answer = await client.answer<Array<{ ClientStatus: string }>>(
-      `/v1/job/${encodeURIComponent(name)}/allocations`,
-      { query: { namespace, all: true, index, wait: "10s" }, signal: context.signal },
+      `/v1/job/${segment(name)}/allocations`,
+      { query: { namespace, all: true, index, wait: "5s" }, signal },
     );
     if (!answer.body.some(({ ClientStatus }) => ClientStatus === "running" || ClientStatus === "pending")) {
       return;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(
+        `The tasks of job ${name} still run ${stopWithinMs / 1000} s after it was stopped; \`nomad job status ${name}\` shows them.`,
+      );
     }
     index = answer.index;
   }
 }
 
-async function ignoringMissing(action: Promise<unknown>): Promise<void> {
-  try {
-    await action;
-  } catch (error) {
-    if (!(error instanceof NomadError && error.status === 404)) {
-      throw error;
-    }
+/** `<namespace>/<job>`; a job's own name may hold slashes. */
+function parseId(id: string): { namespace: string; name: string } {
+  const slash = id.indexOf("/");
+  if (slash < 0) {
+    return { namespace: "default", name: id };
   }
-}
-
-function clientOf(context: Context<Configuration>): NomadClient {
-  return new NomadClient(context.config);
+  return { namespace: id.slice(0, slash), name: id.slice(slash + 1) };
 }
 
 function pick(properties: object, names: string[]) {

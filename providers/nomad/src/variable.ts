@@ -49,6 +49,5 @@ async function write(config: Configuration, { path, namespace, items }: Inputs):
     method: "POST",
     query: { namespace },
     body: { Path: path, Namespace: namespace, Items: items },
-    connectWithinMs: 15_000,
   });
 }
