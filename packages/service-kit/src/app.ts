@@ -1,0 +1,129 @@
+import { prometheus } from "@hono/prometheus";
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { HTTPException } from "hono/http-exception";
+import { Registry } from "prom-client";
+import type { Logger } from "./log.ts";
+import { Problem, problemResponse } from "./problem.ts";
+import { continueTrace } from "./trace.ts";
+
+/** What handlers find in `c.get(…)`. */
+export interface AppEnvironment {
+  Variables: {
+    /** Logs with the request's trace id. */
+    log: Logger;
+    traceId: string;
+    /** The header to send on to other services. */
+    traceparent: string;
+  };
+}
+
+export interface AppOptions {
+  name: string;
+  /** For the OpenAPI document. */
+  description: string;
+  log: Logger;
+  /** Whether the process has been told to end: it is unready then, and closes its connections. */
+  isStopping(): boolean;
+  /** What must answer for the service to be of use, by name; each throws when it doesn't. */
+  backends?: Record<string, () => Promise<unknown>>;
+  /** Whether an error means that a backend is away, so that the caller may try again: 503 instead of 500. */
+  isBackendAway?(error: Error): boolean;
+}
+
+/** How long `/readyz` waits for a backend; below the 3 s that Consul gives the check. */
+const readyTimeoutMs = 2000;
+
+const unlogged = new Set(["/livez", "/readyz", "/metrics"]);
+
+/**
+ * A Hono app with what every service has: problem documents, trace and access log, `/livez`, `/readyz`, `/metrics` and
+ * `/openapi.json`.
+ */
+export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
+  const { name, description, log, isStopping, backends = {} } = options;
+  const app = new OpenAPIHono<AppEnvironment>({
+    defaultHook(result, c) {
+      if (!result.success) {
+        const errors = result.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
+        return problemResponse(c, 400, `The ${result.target} is not valid.`, { errors });
+      }
+      return undefined;
+    },
+  });
+  const { printMetrics, registerMetrics } = prometheus({
+    collectDefaultMetrics: true,
+    registry: new Registry(),
+  });
+
+  app.use(async (c, next) => {
+    const { traceId, traceparent } = continueTrace(c.req.header("traceparent"));
+    c.set("traceId", traceId);
+    c.set("traceparent", traceparent);
+    c.set("log", log.child({ traceId }));
+    const startedMs = performance.now();
+    await next();
+    if (isStopping()) {
+      c.header("connection", "close");
+    }
+    if (!unlogged.has(c.req.path)) {
+      const durationMs = Math.round((performance.now() - startedMs) * 100) / 100;
+      c.get("log").info(
+        { method: c.req.method, path: c.req.path, status: c.res.status, durationMs },
+        "request",
+      );
+    }
+  });
+  app.use(registerMetrics);
+
+  app.get("/livez", (c) => c.json({ status: "pass" }));
+  app.get("/readyz", async (c) => {
+    const checks = Object.fromEntries(
+      await Promise.all(
+        Object.entries(backends).map(async ([backend, check]) => [backend, await stateOf(check)] as const),
+      ),
+    );
+    const passes = !isStopping() && Object.values(checks).every((state) => state === "pass");
+    return c.json({ status: passes ? "pass" : "fail", stopping: isStopping(), checks }, passes ? 200 : 503);
+  });
+  app.get("/metrics", printMetrics);
+  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: name, version: "0.1.0", description } });
+
+  app.notFound((c) => problemResponse(c, 404, `${name} has nothing at ${c.req.path}.`));
+  app.onError((error, c) => {
+    if (error instanceof Problem) {
+      return problemResponse(c, error.status, error.message, error.extensions);
+    }
+    if (error instanceof HTTPException) {
+      return problemResponse(c, error.status as 400, error.message);
+    }
+    if (options.isBackendAway?.(error)) {
+      c.get("log").warn({ err: error }, "a backend is away");
+      c.header("retry-after", "1");
+      return problemResponse(c, 503, `${name} can't reach its database. Try again in a moment.`);
+    }
+    c.get("log").error({ err: error }, "unexpected error");
+    return problemResponse(
+      c,
+      500,
+      `${name} failed unexpectedly; its log has the details under this traceId.`,
+    );
+  });
+  return app;
+}
+
+async function stateOf(check: () => Promise<unknown>): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await Promise.race([
+      check(),
+      new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error("timeout")), readyTimeoutMs);
+      }),
+    ]);
+    return "pass";
+  } catch (error) {
+    return `fail: ${(error as NodeJS.ErrnoException).code ?? (error as Error).name}`;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { dayOf, daysBetween } from "./days.ts";
+
+test("the day of a moment is the one of UTC", () => {
+  expect(dayOf(new Date("2025-10-28T23:59:59.999Z"))).toBe("2025-10-28");
+  expect(dayOf(new Date("2025-10-29T00:30:00+01:00"))).toBe("2025-10-28");
+});
+
+test("days from one to another, over the end of a month", () => {
+  expect(daysBetween("2024-02-28", "2024-03-01")).toEqual(["2024-03-01", "2024-02-29", "2024-02-28"]);
+});
+
+test("one day, and none", () => {
+  expect(daysBetween("2025-10-28", "2025-10-28")).toEqual(["2025-10-28"]);
+  expect(daysBetween("2025-10-29", "2025-10-28")).toEqual([]);
+});

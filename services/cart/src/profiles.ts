@@ -1,0 +1,54 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { type AppEnvironment, jsonBody, Problem, reply } from "@lab/service-kit";
+import type { Redis } from "ioredis";
+
+const byId = z.object({ id: z.coerce.number().int().min(1).openapi({ example: 101 }) });
+
+const profile = z.record(z.string(), z.json()).openapi("Profile", {
+  example: { name: "Riya", age: 22, city: "Pune" },
+});
+
+/** Profiles at keys such as `user:101`: a value that Redis doesn't look into, found by its key and in no other way. */
+export function profileRoutes(app: OpenAPIHono<AppEnvironment>, redis: Redis): void {
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/api/cart/profiles/{id}",
+      summary: "The value at user:<id>",
+      request: { params: byId },
+      responses: reply(200, "The value", profile),
+    }),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const value = await redis.get(`user:${id}`);
+      if (value === null) {
+        throw new Problem(404, `There is no key user:${id}.`);
+      }
+      return c.json(JSON.parse(value) as z.infer<typeof profile>, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "put",
+      path: "/api/cart/profiles/{id}",
+      summary: "Set the value at user:<id>, for good or for a while",
+      request: {
+        params: byId,
+        query: z.object({ expiresInSeconds: z.coerce.number().int().min(1).optional() }),
+        body: jsonBody(profile),
+      },
+      responses: reply(200, "The value as stored", profile),
+    }),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const { expiresInSeconds } = c.req.valid("query");
+      const value = c.req.valid("json");
+      const text = JSON.stringify(value);
+      await (expiresInSeconds === undefined
+        ? redis.set(`user:${id}`, text)
+        : redis.set(`user:${id}`, text, "EX", expiresInSeconds));
+      return c.json(value, 200);
+    },
+  );
+}
