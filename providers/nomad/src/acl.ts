@@ -129,8 +129,6 @@ const bootstrapSchema = z.strictObject({
 
 type Bootstrap = z.infer<typeof bootstrapSchema>;
 
-/** How long a server that has just been started may take to elect its leader. */
-
 /**
  * `nomad:index/aclBootstrap:AclBootstrap`: the first management token of a cluster, given by the operator. A cluster that was
  * bootstrapped with the same token is adopted.

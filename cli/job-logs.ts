@@ -1,0 +1,69 @@
+import { request } from "undici";
+import type { Outputs } from "./outputs.ts";
+
+/** What one task of an allocation prints to one stream. */
+export interface TaskLog {
+  allocation: string;
+  task: string;
+  stream: "stdout" | "stderr";
+}
+
+interface AllocationStub {
+  ID: string;
+  CreateIndex: number;
+  TaskStates: Record<string, { StartedAt: string | null }> | null;
+}
+
+/** A guess of a line's length, to find the place that so many lines from the end begin. */
+const bytesOfLine = 300;
+
+/** The logs of a job's newest allocation that has run. Empty when there is none. */
+export async function tasksOf(outputs: Outputs, job: string): Promise<TaskLog[]> {
+  const url = new URL(`/v1/job/${encodeURIComponent(job)}/allocations`, outputs.urls.nomad);
+  const { body } = await request(url, { headers: headersOf(outputs) });
+  const allocations = (await body.json()) as AllocationStub[];
+  const [newest] = allocations
+    .filter(({ TaskStates }) => Object.values(TaskStates ?? {}).some(({ StartedAt }) => StartedAt))
+    .sort((one, other) => other.CreateIndex - one.CreateIndex);
+  return Object.keys(newest?.TaskStates ?? {}).flatMap((task) =>
+    (["stdout", "stderr"] as const).map((stream) => ({
+      allocation: (newest as AllocationStub).ID,
+      task,
+      stream,
+    })),
+  );
+}
+
+/** Writes the end of a log to standard output or error; with `follow`, for as long as it is written to. */
+export async function writeLog(
+  outputs: Outputs,
+  { allocation, task, stream }: TaskLog,
+  { lines, follow }: { lines: number; follow: boolean },
+): Promise<void> {
+  const url = new URL(`/v1/client/fs/logs/${allocation}`, outputs.urls.nomad);
+  const { statusCode, body } = await request(url, {
+    headers: headersOf(outputs),
+    query: {
+      task,
+      type: stream,
+      plain: true,
+      follow,
+      origin: "end",
+      offset: lines * bytesOfLine,
+    },
+    bodyTimeout: 0,
+    headersTimeout: 0,
+  });
+  if (statusCode !== 200) {
+    // A task that has not printed anything yet has no log.
+    await body.dump();
+    return;
+  }
+  for await (const piece of body) {
+    process[stream].write(piece);
+  }
+}
+
+function headersOf({ credentials }: Outputs): Record<string, string> {
+  return { "x-nomad-token": credentials.nomadToken };
+}

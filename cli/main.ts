@@ -1,0 +1,72 @@
+import { Command, CommanderError, Option } from "commander";
+import { benchCommand } from "./commands/bench.ts";
+import { destroyCommand } from "./commands/destroy.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { downCommand } from "./commands/down.ts";
+import { envCommand } from "./commands/env.ts";
+import { logsCommand } from "./commands/logs.ts";
+import { openCommand } from "./commands/open.ts";
+import { queryCommand } from "./commands/query.ts";
+import { seedCommand } from "./commands/seed.ts";
+import { statusCommand } from "./commands/status.ts";
+import { testCommand } from "./commands/test.ts";
+import { toolchainCommand } from "./commands/toolchain.ts";
+import { upCommand } from "./commands/up.ts";
+import { asLabError, exitCodes } from "./errors.ts";
+import { printError } from "./output.ts";
+
+const program = new Command("lab")
+  .description("A laboratory for microservices and storage models, on real servers.")
+  .addOption(new Option("--stack <name>", "the stack to work on").default("dev").env("LAB_STACK"))
+  .helpOption("-h, --help", "show this help")
+  .helpCommand("help [command]", "show the help of a command")
+  .showHelpAfterError("(--help shows what there is)")
+  .enablePositionalOptions(false)
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText(
+    "after",
+    `
+Exit codes: 0 done; 1 a mistake of the lab; 2 wrong usage or configuration; 3 something on this machine is
+missing, taken or full, or the environment is not up; 4 what was tried has failed; 130 interrupted.
+
+First: ./lab up, then ./lab seed and ./lab status.`,
+  );
+
+for (const command of [
+  upCommand,
+  testCommand,
+  statusCommand,
+  queryCommand,
+  seedCommand,
+  logsCommand,
+  openCommand,
+  envCommand,
+  doctorCommand,
+  downCommand,
+  destroyCommand,
+  benchCommand,
+  toolchainCommand,
+]) {
+  program.addCommand(command().copyInheritedSettings(program));
+}
+
+// A reader that has seen enough (`lab logs … | head`) is no mistake.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") {
+    throw error;
+  }
+  process.exit(exitCodes.ok);
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  } else {
+    const problem = asLabError(error);
+    printError(process.argv.includes("--json"), problem);
+    process.exitCode = problem.exitCode;
+  }
+}

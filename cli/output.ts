@@ -1,0 +1,40 @@
+import ansis from "ansis";
+import Table from "cli-table3";
+import type { LabError } from "./errors.ts";
+
+/** Prints a result: the text for people, or with `--json` one object for machines. */
+export function printResult(json: boolean | undefined, data: unknown, text: () => string): void {
+  process.stdout.write(json ? `${JSON.stringify({ ok: true, data }, null, 2)}\n` : `${text()}\n`);
+}
+
+/** Prints an error: a line of cause and a line of remedy, or with `--json` one object. */
+export function printError(json: boolean, { code, message, remedy }: LabError): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ ok: false, error: { code, message, remedy } }, null, 2)}\n`);
+  } else {
+    process.stderr.write(`${ansis.red("lab:")} ${message}\n     ${remedy}\n`);
+  }
+}
+
+/** A line of progress, apart from the result. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Rows under a head; `null` and `undefined` are shown as an empty cell. */
+export function table(head: string[], rows: unknown[][]): string {
+  const grid = new Table({
+    head: head.map((title) => ansis.bold(title)),
+    style: { head: [], border: [], compact: true },
+    chars: frameless,
+  });
+  grid.push(...rows.map((row) => row.map((cell) => (cell == null ? "" : String(cell)))));
+  return grid.toString();
+}
+
+const frameless = Object.fromEntries(
+  [
+    ...["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"],
+    ...["left", "left-mid", "mid", "mid-mid", "right", "right-mid"],
+  ].map((name) => [name, ""]),
+);

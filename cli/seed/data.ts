@@ -1,0 +1,151 @@
+import { pick, seededRandom } from "./random.ts";
+
+/** A request to the gateway. Each is a PUT, so that sending it again changes nothing. */
+export interface SeedRequest {
+  path: string;
+  body?: unknown;
+}
+
+/** Requests that need no other to have been answered before, apart from those of earlier steps. */
+export interface SeedStep {
+  name: string;
+  requests: SeedRequest[];
+}
+
+/** Cities, with streets: places of the examples. */
+const cities = ["Pune", "Delhi", "Mumbai", "Chennai", "Kolkata", "Jaipur"] as const;
+const streets = ["Station Road", "Lake View", "Temple Street", "Market Lane", "Garden Road"] as const;
+
+/** Shoppers that no example names are numbered, because nobody like them exists. */
+const shopperCount = 40;
+const firstShopper = 201;
+
+/** The example data: the people and queries of the notes, and enough more for a report to have something to say. */
+export function seedSteps(seed = 1): SeedStep[] {
+  const random = seededRandom(seed);
+  const shoppers = Array.from({ length: shopperCount }, (_, index) => firstShopper + index);
+  const shopperName = (id: number) => `Shopper ${id}`;
+  return [
+    {
+      name: "users",
+      requests: [
+        { path: "/api/users/101", body: { name: "Riya", email: "riya@example.org", age: 22 } },
+        { path: "/api/users/102", body: { name: "Sneha", email: "sneha@example.org", age: 21 } },
+        { path: "/api/users/103", body: { name: "Arjun", email: "arjun@example.org", age: 23 } },
+        ...shoppers.map((id) => ({
+          path: `/api/users/${id}`,
+          body: {
+            name: shopperName(id),
+            email: `shopper-${id}@example.org`,
+            age: 18 + Math.floor(random() * 50),
+          },
+        })),
+      ],
+    },
+    {
+      name: "addresses",
+      requests: [
+        { path: "/api/users/101/addresses/home", body: { street: "Lake View 1", city: "Pune" } },
+        { path: "/api/users/102/addresses/home", body: { street: "Garden Road 2", city: "Delhi" } },
+        ...shoppers.map((id) => ({
+          path: `/api/users/${id}/addresses/home`,
+          body: { street: `${pick(random, streets)} ${id}`, city: pick(random, cities) },
+        })),
+      ],
+    },
+    {
+      name: "students",
+      requests: [
+        { path: "/api/users/students/1", body: { name: "Riya", class: 10, marks: 89 } },
+        { path: "/api/users/students/2", body: { name: "Sneha", class: 10, marks: 92 } },
+        { path: "/api/products/students/1", body: { name: "Riya", class: 10, marks: 89 } },
+        { path: "/api/products/students/2", body: { name: "Sneha", hobbies: ["music", "painting"] } },
+      ],
+    },
+    { name: "products", requests: products.map(([sku, body]) => ({ path: `/api/products/${sku}`, body })) },
+    {
+      name: "keys",
+      requests: [
+        { path: "/api/cart/profiles/101", body: { name: "Riya", age: 22, city: "Pune" } },
+        { path: "/api/cart/profiles/102", body: { name: "Sneha", age: 21, city: "Delhi" } },
+        { path: "/api/cart/101/items/jacket-1", body: { quantity: 1 } },
+        { path: "/api/cart/101/items/book-1", body: { quantity: 2 } },
+      ],
+    },
+    {
+      name: "wide rows",
+      requests: [
+        ...columns(1, { name: "Riya", age: 22, city: "Pune" }),
+        ...columns(2, { name: "Sneha", score: 98, level: "Pro" }),
+      ],
+    },
+    {
+      name: "events",
+      requests: [101, 102, ...shoppers].flatMap((id) =>
+        Array.from({ length: 5 }, (_, index) => ({
+          path: `/api/analytics/users/${id}/events/seed-${index + 1}`,
+          body: {
+            at: new Date(Date.UTC(2025, 9, 28, 8 + index * 2, Math.floor(random() * 60))).toISOString(),
+            type: pick(random, ["viewed", "searched", "added-to-cart"]),
+            attributes: { sku: pick(random, products)[0] },
+          },
+        })),
+      ),
+    },
+    {
+      name: "people",
+      requests: ["Riya", "Sneha", "Arjun", ...shoppers.map(shopperName)].map((name) => ({
+        path: `/api/social/people/${encodeURIComponent(name)}`,
+      })),
+    },
+    {
+      name: "friends",
+      requests: [
+        friends("Riya", "Sneha"),
+        friends("Sneha", "Arjun"),
+        // A ring of shoppers, so that every two are joined by a path, and some shorter ways across.
+        ...shoppers.map((id, index) =>
+          friends(shopperName(id), shopperName(shoppers[(index + 1) % shopperCount] as number)),
+        ),
+        ...Array.from({ length: 10 }, () => {
+          const from = pick(random, shoppers);
+          const to = firstShopper + ((from - firstShopper + 3 + Math.floor(random() * 30)) % shopperCount);
+          return friends(shopperName(from), shopperName(to));
+        }),
+        friends("Arjun", shopperName(firstShopper)),
+      ],
+    },
+  ];
+}
+
+/** Products that have little in common: each kind has fields that the others lack. */
+const products: ReadonlyArray<[sku: string, product: Record<string, unknown>]> = [
+  [
+    "jacket-1",
+    { name: "Rain jacket", category: "clothing", priceCents: 7900, sizes: ["S", "M", "L"], waterproof: true },
+  ],
+  [
+    "jacket-2",
+    { name: "Wool jacket", category: "clothing", priceCents: 12900, sizes: ["M", "L"], material: "wool" },
+  ],
+  ["shoe-1", { name: "Trail shoe", category: "shoes", priceCents: 9900, size: { eu: 42 }, color: "red" }],
+  ["shoe-2", { name: "City shoe", category: "shoes", priceCents: 8900, size: { eu: 38 }, color: "black" }],
+  [
+    "book-1",
+    { name: "Graphs for everyone", category: "books", priceCents: 2900, pages: 320, language: "en" },
+  ],
+  ["book-2", { name: "Tables and trees", category: "books", priceCents: 3400, pages: 280, language: "en" }],
+  ["lamp-1", { name: "Desk lamp", category: "home", priceCents: 4500, watts: 8, dimmable: true }],
+  ["tea-1", { name: "Assam tea", category: "food", priceCents: 900, grams: 250, organic: true }],
+];
+
+function columns(row: number, values: Record<string, string | number>): SeedRequest[] {
+  return Object.entries(values).map(([column, value]) => ({
+    path: `/api/analytics/rows/${row}/${column}`,
+    body: { value },
+  }));
+}
+
+function friends(name: string, friend: string): SeedRequest {
+  return { path: `/api/social/people/${encodeURIComponent(name)}/friends/${encodeURIComponent(friend)}` };
+}

@@ -1,0 +1,75 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { commandOf, type Identity } from "../providers/host/src/identity.ts";
+import { pulumi, stateFile } from "./pulumi.ts";
+import type { Stack } from "./stack.ts";
+
+/** An agent that the state knows. */
+export interface AgentProcess extends Identity {
+  name: string;
+  command: string;
+  stateFolder: string;
+}
+
+interface Deployment {
+  deployment: {
+    resources?: Array<{ type: string; urn: string; outputs?: Record<string, unknown> }>;
+    pending_operations?: unknown[];
+  };
+}
+
+/** Whether the stack has ever been brought up, as far as the file backend knows. */
+export function hasState(stack: Stack): boolean {
+  return Boolean(process.env.PULUMI_BACKEND_URL) || existsSync(stateFile(stack));
+}
+
+/** The agents of a stack. */
+export async function agentsOf(stack: Stack): Promise<AgentProcess[]> {
+  const { deployment } = JSON.parse(await pulumi(stack, ["stack", "export"])) as Deployment;
+  return (deployment.resources ?? [])
+    .filter(({ type }) => type === "host:index/process:Process")
+    .map(({ urn, outputs }) => ({
+      ...(outputs as unknown as AgentProcess),
+      name: urn.split("::").at(-1) as string,
+    }));
+}
+
+/**
+ * Forgets what an interrupted update was about to do: the providers adopt what it did nevertheless, so nothing is lost, and
+ * Pulumi asks no question about it.
+ */
+export async function forgetPendingOperations(stack: Stack): Promise<void> {
+  if (
+    !existsSync(stateFile(stack)) ||
+    !/"pending_operations": ?\[/.test(readFileSync(stateFile(stack), "utf8"))
+  ) {
+    return;
+  }
+  const exported = JSON.parse(await pulumi(stack, ["stack", "export"])) as Deployment;
+  if (exported.deployment.pending_operations?.length) {
+    delete exported.deployment.pending_operations;
+    await pulumi(stack, ["stack", "import"], { input: JSON.stringify(exported) });
+  }
+}
+
+/**
+ * Removes the locks of updates that were killed.
+ *
+ * @returns how many there were
+ */
+export function clearStaleLocks({ name, folders }: Stack): number {
+  const folder = join(folders.state, ".pulumi", "locks", "organization", "polyglot-lab", name);
+  const stale = (existsSync(folder) ? readdirSync(folder) : [])
+    .map((file) => join(folder, file))
+    .filter((file) => file.endsWith(".json") && isStale(file));
+  for (const file of stale) {
+    rmSync(file, { force: true });
+  }
+  return stale.length;
+}
+
+function isStale(file: string): boolean {
+  const { pid, hostname: host } = JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
+  return host === hostname() && !commandOf(pid).includes("pulumi");
+}
