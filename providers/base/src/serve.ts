@@ -228,10 +228,11 @@ export function implementation(provider: Provider, engine: Engine): grpc.Untyped
     async update(request) {
       const handler = handlerOf(request);
       const { values: inputs, secrets } = read(request.getNews());
-      const olds = read(request.getOlds()).values;
+      const { values: olds, secrets: oldSecrets } = read(request.getOlds());
       const response = new proto.UpdateResponse();
       if (request.getPreview() || !handler.update) {
-        response.setProperties(struct({ ...olds, ...inputs }, secrets));
+        const marks = outputSecrets([...oldSecrets, ...secrets], handler.secretOutputs);
+        response.setProperties(struct({ ...olds, ...inputs }, marks));
         return response;
       }
       const marks = outputSecrets(secrets, handler.secretOutputs);

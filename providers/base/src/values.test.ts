@@ -31,22 +31,17 @@ test("a secret inside a secret is remembered at both places", () => {
 });
 
 test("what was taken out is marked again at the same places", () => {
+  const propertiesAndMarks = fc
+    .dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }))
+    .chain((values) => fc.tuple(fc.constant(values as Properties), fc.subarray(Object.keys(values))));
   fc.assert(
-    fc.property(
-      fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 })),
-      fc.array(fc.string()),
-      (values, names) => {
-        const marked = names.filter((name) => name in values);
-        const { values: seen, secrets } = unwrap(
-          wrap(
-            values as Properties,
-            marked.map((name) => [name]),
-          ),
-        );
-        expect(same(seen, values as Properties)).toBe(true);
-        expect(new Set(secrets.map(([name]) => name))).toEqual(new Set(marked));
-      },
-    ),
+    fc.property(propertiesAndMarks, ([values, names]) => {
+      const paths = names.map((name) => [name]);
+      const unwrapped = unwrap(wrap(values, paths));
+      expect(same(unwrapped.values, values)).toBe(true);
+      expect(new Set(unwrapped.secrets.map(([name]) => name))).toEqual(new Set(names));
+    }),
+    { seed: 1 },
   );
 });
 
