@@ -36,9 +36,6 @@ const settings = z.strictObject({
   instances: z.partialRecord(z.enum(serviceNames), z.number().int().min(0).max(20)).default({}),
 });
 
-/** The names of the settings, as in `lab:<name>` of a stack's configuration. */
-export const settingNames = Object.keys(settings.shape) as Array<keyof typeof settings.shape>;
-
 /** The typed configuration of one stack. */
 export interface Environment {
   stack: string;

@@ -98,7 +98,7 @@ async function update(stack: Stack): Promise<Changes> {
 export function progressOf(line: string): string | undefined {
   const [, type, name, what, took = ""] =
     line.match(
-      /^\s*(?:@\s*)?[-+~]+\s+(\S+) (\S+) (created|updated|deleted|replaced|created replacement|deleted original)( \(.*\))?\s*(?:\[diff: .*\])?$/,
+      /^\s*(?:@\s*)?[-+~]+\s+(\S+) (\S+) (created|updated|deleted|replaced|created replacement|deleted original)( \([\d.]+m?s\))?/,
     ) ?? [];
   return type && !type.startsWith("lab:") && !type.startsWith("pulumi:")
     ? `${ansis.dim(type.split(":").slice(-1)[0] ?? type)} ${name} ${what}${took}`

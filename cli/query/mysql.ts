@@ -13,7 +13,6 @@ export async function mysql({ host, port, user, password, database }: Credential
     connectTimeout: connectWithinMs,
     dateStrings: true,
     supportBigNumbers: true,
-    bigNumberStrings: true,
   });
   return {
     async run(statement) {

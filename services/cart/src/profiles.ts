@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 
 const byId = z.object({ id: z.coerce.number().int().min(1).openapi({ example: 101 }) });
 
-const profile = z.record(z.string(), z.json()).openapi("Profile", {
+const profile = z.record(z.string(), z.unknown()).openapi("Profile", {
   example: { name: "Riya", age: 22, city: "Pune" },
 });
 

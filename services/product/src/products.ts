@@ -13,7 +13,7 @@ const productInput = z
     category: z.string().trim().min(1).max(60),
     priceCents: z.number().int().min(0),
   })
-  .catchall(z.json())
+  .catchall(z.unknown())
   .refine((product) => Object.keys(product).every((name) => attributeName.safeParse(name).success), {
     error: "names of fields are letters, digits, _ and -",
   })

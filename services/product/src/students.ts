@@ -10,7 +10,7 @@ type Student = z.infer<typeof student>;
 
 const studentInput = z
   .object({ name: z.string().trim().min(1).max(100) })
-  .catchall(z.json())
+  .catchall(z.unknown())
   .refine((document) => Object.keys(document).every((name) => field.safeParse(name).success), {
     error: "names of fields are letters, digits and _",
   })
