@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /**
  * One process of one boot. A pid alone may belong to another process by now; with the start time and the boot it can't.
@@ -10,7 +10,10 @@ export interface Identity {
   bootId: string;
 }
 
-/** The identity of a running process; `undefined` when there is none, or only its zombie. */
+/**
+ * The identity of a running process; `undefined` when there is none, or only its zombie. A process whose first thread has
+ * ended is there, with its open ports, until the last one has.
+ */
 export function identify(pid: number): Identity | undefined {
   const stat = readProc(pid, "stat");
   if (stat === undefined) {
@@ -19,9 +22,17 @@ export function identify(pid: number): Identity | undefined {
   // The second field, the command's name in brackets, may hold anything: count from its end.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state, startTicks] = [fields[0], fields[19]];
-  return state === "Z" || state === "X" || startTicks === undefined
-    ? undefined
-    : { pid, startTicks, bootId: bootId() };
+  const isOver = state === "X" || (state === "Z" && !hasThreads(pid));
+  return isOver || startTicks === undefined ? undefined : { pid, startTicks, bootId: bootId() };
+}
+
+/** Whether threads besides the first one are left. */
+function hasThreads(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether this very process still runs. */

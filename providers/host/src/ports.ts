@@ -42,8 +42,10 @@ export function describeHolder({ port, pid, command }: Holder): string {
   return `port ${port} is taken by ${who}`;
 }
 
+/** On one line, and not too long for one. */
 function short(command: string): string {
-  return command.length > 80 ? `${command.slice(0, 79)}…` : command;
+  const line = command.replaceAll(/\s+/g, " ");
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }
 
 function linesOf(file: string): string[] {

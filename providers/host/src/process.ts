@@ -88,18 +88,7 @@ export const processHandler: ResourceHandler<Inputs, Outputs> = {
 
 /** Starts the process, or adopts the one that an interrupted run has started and could not record. */
 async function start(context: Context, inputs: Inputs): Promise<Identity> {
-  const recorded = readRecord(inputs);
-  if (recorded && isAlive(recorded.identity)) {
-    if (recorded.fingerprint === fingerprint(inputs)) {
-      await untilReady(inputs.ready, () => ended(recorded.identity), context.signal);
-      return recorded.identity;
-    }
-    await stop(recorded.identity, inputs.stopTimeoutMs);
-  }
-  refuseTakenPorts(inputs);
-  prepare(inputs);
-  const identity = await spawnDetached(inputs);
-  writeRecord(inputs, identity);
+  const identity = (await adoptable(inputs)) ?? (await launch(inputs));
   try {
     await untilReady(inputs.ready, () => ended(identity), context.signal);
   } catch (error) {
@@ -110,6 +99,27 @@ async function start(context: Context, inputs: Inputs): Promise<Identity> {
         `The last lines of ${inputs.logFile}:\n${lastLines(inputs.logFile)}`,
     );
   }
+  return identity;
+}
+
+/** The recorded process if it lives and was started with these inputs; with others, it is ended. */
+async function adoptable(inputs: Inputs): Promise<Identity | undefined> {
+  const recorded = readRecord(inputs);
+  if (!recorded || !isAlive(recorded.identity)) {
+    return undefined;
+  }
+  if (recorded.fingerprint !== fingerprint(inputs)) {
+    await stop(recorded.identity, inputs.stopTimeoutMs);
+    return undefined;
+  }
+  return recorded.identity;
+}
+
+async function launch(inputs: Inputs): Promise<Identity> {
+  refuseTakenPorts(inputs);
+  prepare(inputs);
+  const identity = await spawnDetached(inputs);
+  writeRecord(inputs, identity);
   return identity;
 }
 

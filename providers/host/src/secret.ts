@@ -58,15 +58,15 @@ function keyOf(file: string): Buffer {
   }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const aside = `${file}.${randomBytes(6).toString("hex")}`;
-  writeFileSync(aside, randomBytes(keyBytes), { mode: 0o600, flag: "wx" });
   try {
+    writeFileSync(aside, randomBytes(keyBytes), { mode: 0o600, flag: "wx" });
     linkSync(aside, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
       throw error;
     }
   } finally {
-    rmSync(aside);
+    rmSync(aside, { force: true });
   }
   return readFileSync(file);
 }

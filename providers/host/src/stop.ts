@@ -72,7 +72,8 @@ function livingIn(folder: string): Identity[] {
     .filter((identity) => identity !== undefined);
 }
 
-function belongsTo(pid: number, folder: string): boolean {
+/** Whether a process works in a folder, or was started with it in its environment. */
+export function belongsTo(pid: number, folder: string): boolean {
   const inside = (path: string | undefined) => path === folder || path?.startsWith(`${folder}/`) === true;
   return (
     inside(linkOf(pid, "cwd")) ||

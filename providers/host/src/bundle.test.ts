@@ -1,0 +1,141 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { createGunzip } from "node:zlib";
+import type { Context } from "@lab/provider-base";
+import { extract } from "tar-stream";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { bundleHandler } from "./bundle.ts";
+
+const handler = bundleHandler as Required<typeof bundleHandler>;
+
+const context = {} as Context;
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lab bundle "));
+  await writeService(join(folder, "checkout"));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A service that imports from its own folder, from beside it, and CommonJS from `node_modules`. */
+async function writeService(checkout: string): Promise<void> {
+  const files = {
+    "services/web/src/main.ts": `
+      import { greet } from "./greet.ts";
+      import { shout } from "../../../packages/shout.ts";
+      import legacy from "legacy";
+      const answer: string = shout(greet("you"));
+      console.log(answer, legacy.sep());`,
+    "services/web/src/greet.ts": "export const greet = (who: string) => `hello ${who}`;",
+    "packages/shout.ts": "export const shout = (text: string) => text.toUpperCase();",
+    "node_modules/legacy/package.json": `{ "name": "legacy", "main": "index.js" }`,
+    "node_modules/legacy/index.js": `const path = require("path"); exports.sep = () => path.sep;`,
+  };
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(join(checkout, name, ".."), { recursive: true });
+    await writeFile(join(checkout, name), content);
+  }
+}
+
+function inputsOf(checkout: string, releases = join(folder, "releases")) {
+  return { name: "web", entry: join(folder, checkout, "services/web/src/main.ts"), releases };
+}
+
+async function digestOf(checkout: string): Promise<string | undefined> {
+  return (await handler.check(context, inputsOf(checkout))).digest;
+}
+
+async function unpack(archive: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for await (const entry of createReadStream(archive).pipe(createGunzip()).pipe(extract())) {
+    files[entry.header.name] = await text(entry);
+  }
+  return files;
+}
+
+test("the archive is named by its digest and holds a program that runs", async () => {
+  const { id, outputs } = await handler.create(context, { name: "web", inputs: inputsOf("checkout") });
+  expect(id).toBe("web");
+  expect(outputs.archive).toBe(join(folder, "releases", `${outputs.digest}.tar.gz`));
+  const digest = createHash("sha256")
+    .update(await readFile(outputs.archive))
+    .digest("hex");
+  expect(outputs.digest).toBe(digest);
+  expect(await readdir(join(folder, "releases"))).toEqual([`${digest}.tar.gz`]);
+
+  const files = await unpack(outputs.archive);
+  expect(Object.keys(files).sort()).toEqual(["main.js", "main.js.map"]);
+  const program = join(folder, "unpacked.mjs");
+  await writeFile(program, files["main.js"] as string);
+  expect(execFileSync(process.execPath, [program], { encoding: "utf8" })).toBe("HELLO YOU /\n");
+});
+
+test("the same sources give the same digest, a second time and in another folder", async () => {
+  const digest = await digestOf("checkout");
+  expect(await digestOf("checkout")).toBe(digest);
+  await cp(join(folder, "checkout"), join(folder, "deeper", "copy"), { recursive: true });
+  expect(await digestOf("deeper/copy")).toBe(digest);
+});
+
+test("no path of this machine goes into the archive", async () => {
+  const { outputs } = await handler.create(context, { name: "web", inputs: inputsOf("checkout") });
+  for (const content of Object.values(await unpack(outputs.archive))) {
+    expect(content).not.toContain(folder);
+    expect(content).not.toContain(tmpdir());
+  }
+});
+
+test("a change in anything that it imports gives another digest, and a preview shows it", async () => {
+  const { outputs } = await handler.create(context, { name: "web", inputs: inputsOf("checkout") });
+  const { archive: _archive, ...oldInputs } = outputs;
+  const unchanged = await handler.check(context, inputsOf("checkout"));
+  expect(await handler.diff(context, { id: "web", olds: outputs, oldInputs, news: unchanged })).toEqual({
+    changes: {},
+  });
+  await writeFile(join(folder, "checkout/packages/shout.ts"), "export const shout = (text: string) => text;");
+  const news = await handler.check(context, inputsOf("checkout"));
+  expect(news.digest).not.toBe(outputs.digest);
+  expect(await handler.diff(context, { id: "web", olds: outputs, oldInputs, news })).toEqual({
+    changes: { digest: "update" },
+  });
+  const updated = await handler.update(context, {
+    id: "web",
+    olds: outputs,
+    oldInputs,
+    inputs: news,
+  });
+  expect(updated.outputs.digest).toBe(news.digest);
+  // Another stack may still run the old one.
+  expect(await readdir(join(folder, "releases"))).toHaveLength(2);
+});
+
+test("an archive that was removed is made again", async () => {
+  const { outputs } = await handler.create(context, { name: "web", inputs: inputsOf("checkout") });
+  const { archive, ...inputs } = outputs;
+  await rm(archive);
+  const args = { id: "web", olds: outputs, oldInputs: inputs };
+  expect(await handler.diff(context, { ...args, news: inputs })).toEqual({
+    changes: { archive: "update" },
+  });
+  await handler.update(context, { ...args, inputs });
+  expect(
+    createHash("sha256")
+      .update(await readFile(archive))
+      .digest("hex"),
+  ).toBe(outputs.digest);
+});
+
+test("a source that can't be bundled is named with its line, and nothing is released", async () => {
+  await writeFile(join(folder, "checkout/services/web/src/greet.ts"), "export const greet = ;\n");
+  await expect(digestOf("checkout")).rejects.toThrow(/greet\.ts:1:21/);
+  await rm(join(folder, "checkout/services/web/src/greet.ts"));
+  const call = handler.create(context, { name: "web", inputs: inputsOf("checkout") });
+  await expect(call).rejects.toThrow(/Could not resolve "\.\/greet\.ts"/);
+  await expect(readdir(join(folder, "releases"))).rejects.toThrow(/ENOENT/);
+});
