@@ -14,8 +14,8 @@ interface AllocationStub {
   TaskStates: Record<string, { StartedAt: string | null }> | null;
 }
 
-/** A guess of a line's length, to find the place that so many lines from the end begin. */
-const bytesOfLine = 300;
+/** Nomad counts bytes from the end, not lines: enough for lines of this length. */
+const maxLineBytes = 600;
 
 /** The logs of a job's newest allocation that has run. Empty when there is none. */
 export async function tasksOf(outputs: Outputs, job: string): Promise<TaskLog[]> {
@@ -49,7 +49,7 @@ export async function writeLog(
       plain: true,
       follow,
       origin: "end",
-      offset: lines * bytesOfLine,
+      offset: lines * maxLineBytes,
     },
     bodyTimeout: 0,
     headersTimeout: 0,
@@ -59,9 +59,20 @@ export async function writeLog(
     await body.dump();
     return;
   }
-  for await (const piece of body) {
-    process[stream].write(piece);
+  let isFirst = true;
+  for await (const piece of body as AsyncIterable<Buffer>) {
+    process[stream].write(isFirst ? lastLines(piece, lines) : piece);
+    isFirst = false;
   }
+}
+
+/** The last lines of a text whose first line may be the end of a longer one. */
+export function lastLines(text: Buffer, count: number): string {
+  const lines = text.toString().split("\n");
+  const isWhole = text.length < count * maxLineBytes;
+  const rest = isWhole ? lines : lines.slice(1);
+  const end = rest.at(-1) === "" ? 1 : 0;
+  return rest.slice(-(count + end)).join("\n");
 }
 
 function headersOf({ credentials }: Outputs): Record<string, string> {

@@ -19,11 +19,11 @@ function list(): Command {
     .option("--json", "print it as JSON")
     .action(async (_options, command: Command) => {
       const records = new Map((await toolRecords()).map((record) => [record.name, record]));
-      const rows = tools.map(({ name, version, purpose, licence }) => {
+      const rows = tools.map(({ name, version, purpose, licence, recipe }) => {
         const record = records.get(name);
         return {
           name,
-          version,
+          version: (record?.source === "registry" && recipe?.standsIn) || version,
           purpose,
           licence: record?.licence ?? licence,
           source: record?.source ?? "missing",

@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { installTools } from "../../toolchain/install.ts";
 import { readCluster, unhealthy } from "../cluster.ts";
 import { exitCodes, LabError } from "../errors.ts";
+import { refuseUnfitMachine } from "../machine.ts";
 import { printResult, say } from "../output.ts";
 import { type Outputs, outputsOf } from "../outputs.ts";
 import { prepareStack, pulumi } from "../pulumi.ts";
@@ -44,7 +45,7 @@ export function upCommand(): Command {
 export async function up(
   stack: Stack,
 ): Promise<{ changes: Changes; durationMs: number; report: StatusReport; outputs: Outputs }> {
-  environmentFrom(stack);
+  await refuseUnfitMachine(stack, environmentFrom(stack));
   await installTools({ report: reportProgress });
   const startedMs = Date.now();
   prepareFolders(stack);

@@ -26,6 +26,8 @@ export interface ThrowawayLab {
   home: string;
   stack: string;
   portBase: number;
+  /** What its commands find in their environment. */
+  environment: Record<string, string>;
   /** Runs a `lab` command on the stack. */
   lab(args: string[], options?: RunOptions): Promise<Outcome>;
   /** Runs it, fails unless it succeeds, and gives what it printed with `--json` as data. */
@@ -51,16 +53,16 @@ export async function createThrowawayLab(stack: string): Promise<ThrowawayLab> {
     writeFile(configFile, JSON.stringify({ config: prefixed({ portBase: String(portBase), ...settings }) }));
   await configure({});
 
+  const environment = {
+    LAB_HOME: home,
+    LAB_CONFIG: configFile,
+    LAB_STACK: stack,
+    LAB_CACHE: cacheFolder(process.env),
+    FORCE_COLOR: "0",
+  };
   const options = (env: Record<string, string> = {}) => ({
     cwd: folder,
-    env: {
-      LAB_HOME: home,
-      LAB_CONFIG: configFile,
-      LAB_STACK: stack,
-      LAB_CACHE: cacheFolder(process.env),
-      FORCE_COLOR: "0",
-      ...env,
-    },
+    env: { ...environment, ...env },
     reject: false as const,
   });
   const lab = async (args: string[], { env, input }: RunOptions = {}): Promise<Outcome> => {
@@ -75,6 +77,7 @@ export async function createThrowawayLab(stack: string): Promise<ThrowawayLab> {
     home,
     stack,
     portBase,
+    environment,
     lab,
     configure,
     async json<T>(args: string[], runOptions?: RunOptions) {
