@@ -50,6 +50,8 @@ export interface ResourceHandler<I = any, O = any, C = any> {
   check?(context: Context<C>, inputs: I): Promise<I>;
   /** Takes the place of the schema: the exact answer to `Check`, for a faithful stand-in. */
   checkRaw?(news: Properties): Properties;
+  /** Takes the place of the inputs laid over the state: the exact answer to a preview, for a faithful stand-in. */
+  previewRaw?(inputs: Properties, olds?: Properties): Properties;
   /** Takes the place of comparing the inputs, or adds to it (see {@link compare}). */
   diff?(
     context: Context<C>,

@@ -190,7 +190,7 @@ export function implementation(provider: Provider, engine: Engine): grpc.Untyped
       const { values: inputs, secrets } = read(request.getProperties());
       const response = new proto.CreateResponse();
       if (request.getPreview()) {
-        response.setProperties(struct(inputs, secrets));
+        response.setProperties(struct(handler.previewRaw?.(inputs) ?? inputs, secrets));
         return response;
       }
       const marks = outputSecrets(secrets, handler.secretOutputs);
@@ -232,7 +232,8 @@ export function implementation(provider: Provider, engine: Engine): grpc.Untyped
       const response = new proto.UpdateResponse();
       if (request.getPreview() || !handler.update) {
         const marks = outputSecrets([...oldSecrets, ...secrets], handler.secretOutputs);
-        response.setProperties(struct({ ...olds, ...inputs }, marks));
+        const expected = handler.previewRaw?.(inputs, olds) ?? { ...olds, ...inputs };
+        response.setProperties(struct(expected, marks));
         return response;
       }
       const marks = outputSecrets(secrets, handler.secretOutputs);

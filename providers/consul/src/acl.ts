@@ -1,6 +1,6 @@
 import type { FunctionHandler, Properties, ResourceHandler } from "@lab/provider-base";
 import { z } from "zod";
-import { difference, withDefaults } from "./bridged.ts";
+import { difference, expected, withDefaults } from "./bridged.ts";
 import { ConsulClient } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
 
@@ -26,6 +26,7 @@ export const aclPolicyHandler: ResourceHandler<Policy, Properties, Configuration
   type: "consul:index/aclPolicy:AclPolicy",
   inputs: policySchema,
   checkRaw: (news) => withDefaults(news),
+  previewRaw: expected,
 
   async diff(_context, { olds, news }) {
     return difference(olds, news as Properties, [], ["namespace", "partition"]);
@@ -103,6 +104,7 @@ export const aclTokenHandler: ResourceHandler<Token, Properties, Configuration> 
   type: "consul:index/aclToken:AclToken",
   inputs: tokenSchema,
   checkRaw: (news) => withDefaults(news),
+  previewRaw: expected,
 
   async diff(_context, { olds, news }) {
     return difference(
@@ -199,6 +201,7 @@ export const aclTokenPolicyAttachmentHandler: ResourceHandler<Attachment, Proper
   type: "consul:index/aclTokenPolicyAttachment:AclTokenPolicyAttachment",
   inputs: attachmentSchema,
   checkRaw: (news) => withDefaults(news),
+  previewRaw: expected,
 
   async diff(_context, { olds, news }) {
     return difference(olds, news as Properties, ["tokenId", "policy"], ["policy", "tokenId"]);

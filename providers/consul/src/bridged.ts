@@ -39,6 +39,11 @@ export function plain(value: Value): Value {
   );
 }
 
+/** What the published provider expects of the outputs before it has acted. */
+export function expected(inputs: Properties, olds: Properties = {}): Properties {
+  return { ...olds, ...(plain(inputs) as Properties) };
+}
+
 /**
  * The changes as the published provider reports them: what the inputs name, against the state.
  *

@@ -29,6 +29,9 @@ export class ConsulClient {
 
   async put<T>(path: string, body: unknown, query: Query = {}): Promise<T> {
     const text = await this.#send("PUT", path, query, typeof body === "string" ? body : JSON.stringify(body));
+    if (text === undefined) {
+      throw new ConsulError(404, `${path} does not exist`);
+    }
     return JSON.parse(text || "null") as T;
   }
 

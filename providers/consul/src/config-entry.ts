@@ -1,6 +1,6 @@
 import { type Properties, type ResourceHandler, same, type Value } from "@lab/provider-base";
 import { z } from "zod";
-import { difference, withDefaults } from "./bridged.ts";
+import { difference, expected, withDefaults } from "./bridged.ts";
 import { ConsulClient } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
 
@@ -22,6 +22,7 @@ export const configEntryHandler: ResourceHandler<Inputs, Properties, Configurati
   type: "consul:index/configEntry:ConfigEntry",
   inputs: inputsSchema,
   checkRaw: (news) => withDefaults(news),
+  previewRaw: expected,
 
   async diff(_context, { olds, news }) {
     return difference(olds, news as Properties, ["kind", "name"], stables, (properties) => ({
@@ -59,7 +60,12 @@ async function write(config: Configuration, { kind, name, configJson }: Inputs) 
   try {
     await new ConsulClient(config).put("/v1/config", { ...wanted, Kind: kind, Name: name });
   } catch (error) {
-    throw new Error(`failed to set '${name}' config entry: ${(error as Error).message}`);
+    const undecodable = /Request decoding failed: (.*)\)$/.exec((error as Error).message)?.[1];
+    throw new Error(
+      undecodable
+        ? `failed to decode config entry: ${undecodable}`
+        : `failed to set '${name}' config entry: ${(error as Error).message}`,
+    );
   }
   const actual = await find(config, kind, name);
   if (actual === undefined || !same(JSON.parse(actual), wanted)) {

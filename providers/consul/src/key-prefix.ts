@@ -1,7 +1,7 @@
-import type { Properties, ResourceHandler } from "@lab/provider-base";
+import { InitializationFailed, type Properties, type ResourceHandler } from "@lab/provider-base";
 import { z } from "zod";
-import { difference, withDefaults } from "./bridged.ts";
-import { ConsulClient } from "./client.ts";
+import { difference, expected, withDefaults } from "./bridged.ts";
+import { ConsulClient, ConsulError } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
 
 const inputsSchema = z.looseObject({
@@ -23,6 +23,7 @@ export const keyPrefixHandler: ResourceHandler<Inputs, Properties, Configuration
   type: "consul:index/keyPrefix:KeyPrefix",
   inputs: inputsSchema,
   checkRaw: (news) => withDefaults(news, ["subkeys"]),
+  previewRaw: (inputs, olds) => ({ ...expected(inputs, olds), ...(olds && { subkeyCollection: [] }) }),
 
   async diff(_context, { olds, news }) {
     return difference(olds, news as Properties, ["pathPrefix"], stables);
@@ -37,25 +38,26 @@ export const keyPrefixHandler: ResourceHandler<Inputs, Properties, Configuration
         `Keys already exist under ${inputs.pathPrefix} (${foreign.join(", ")}); delete them before managing this prefix.`,
       );
     }
-    await write(consul, inputs.pathPrefix, {}, inputs.subkeys);
-    return {
-      id: inputs.pathPrefix,
-      outputs: {
-        id: inputs.pathPrefix,
-        datacenter: config.datacenter ?? "",
-        pathPrefix: inputs.pathPrefix,
-        subkeys: inputs.subkeys,
-      },
-    };
+    const id = inputs.pathPrefix;
+    const datacenter = await datacenterOf(consul, config);
+    const outputs = { id, datacenter, pathPrefix: inputs.pathPrefix, subkeys: inputs.subkeys };
+    try {
+      await write(consul, inputs.pathPrefix, {}, inputs.subkeys);
+    } catch (error) {
+      // Some keys may be there: Pulumi has to know them, to complete or to remove them.
+      throw new InitializationFailed(id, outputs, [(error as Error).message]);
+    }
+    return { id, outputs };
   },
 
   async read({ config }, { id, outputs }) {
-    const subkeys = await subkeysOf(new ConsulClient(config), id);
+    const consul = new ConsulClient(config);
+    const subkeys = await subkeysOf(consul, id);
     return {
       id,
       inputs: { pathPrefix: id, subkeys },
       outputs: {
-        datacenter: config.datacenter ?? "",
+        datacenter: await datacenterOf(consul, config),
         ...outputs,
         id,
         pathPrefix: id,
@@ -78,6 +80,22 @@ export const keyPrefixHandler: ResourceHandler<Inputs, Properties, Configuration
     }
   },
 };
+
+/** The configured datacenter, or the agent's; empty where the token may not ask the agent. */
+async function datacenterOf(consul: ConsulClient, { datacenter }: Configuration): Promise<string> {
+  if (datacenter !== undefined) {
+    return datacenter;
+  }
+  try {
+    const self = await consul.get<{ Config: { Datacenter: string } }>("/v1/agent/self");
+    return self?.Config.Datacenter ?? "";
+  } catch (error) {
+    if (error instanceof ConsulError && error.status === 403) {
+      return "";
+    }
+    throw error;
+  }
+}
 
 async function subkeysOf(consul: ConsulClient, prefix: string): Promise<Record<string, string>> {
   try {
