@@ -208,7 +208,9 @@ export const aclTokenPolicyAttachmentHandler: ResourceHandler<Attachment, Proper
   },
 
   async create({ config }, { inputs: { tokenId, policy } }) {
-    await changePolicies(config, tokenId, (names) => [...new Set([...names, policy])]);
+    if (!(await changePolicies(config, tokenId, (names) => [...new Set([...names, policy])]))) {
+      throw new Error(`token '${tokenId}' not found`);
+    }
     const id = `${tokenId}:${policy}`;
     return { id, outputs: { id, policy, tokenId } };
   },
@@ -223,26 +225,28 @@ export const aclTokenPolicyAttachmentHandler: ResourceHandler<Attachment, Proper
   },
 
   async delete({ config }, { outputs }) {
+    // A token that is gone has taken its attachments with it.
     await changePolicies(config, outputs.tokenId as string, (names) =>
       names.filter((name) => name !== outputs.policy),
     );
   },
 };
 
+/** @returns whether there is such a token */
 async function changePolicies(
   config: Configuration,
   tokenId: string,
   change: (names: string[]) => string[],
-): Promise<void> {
+): Promise<boolean> {
   const consul = new ConsulClient(config);
   const token = await consul.get<ApiToken>(`/v1/acl/token/${tokenId}`);
   if (!token) {
-    throw new Error(`token '${tokenId}' not found`);
+    return false;
   }
+  // The whole token goes back: what is left out, such as its roles, Consul would take away.
   await consul.put(`/v1/acl/token/${tokenId}`, {
-    AccessorID: tokenId,
-    Description: token.Description,
-    Local: token.Local,
+    ...token,
     Policies: change(policyNames(token)).map((Name) => ({ Name })),
   });
+  return true;
 }

@@ -56,7 +56,7 @@ export class ConsulClient {
       throw new Error(`Consul does not answer at ${address}: ${error.message}. Is its agent running?`);
     });
     const text = await response.body.text();
-    if (response.statusCode === 404) {
+    if (response.statusCode === 404 || isMissingToken(response.statusCode, text)) {
       return undefined;
     }
     if (response.statusCode >= 300) {
@@ -64,4 +64,14 @@ export class ConsulClient {
     }
     return text;
   }
+}
+
+/** Consul answers 403 where the token that is asked for, not the one that asks, does not exist. */
+function isMissingToken(status: number, text: string): boolean {
+  return status === 403 && text.startsWith("token does not exist");
+}
+
+/** A key as a path: its slashes stay, everything else that means something in a URL is escaped. */
+export function pathOf(key: string): string {
+  return key.split("/").map(encodeURIComponent).join("/");
 }

@@ -1,7 +1,7 @@
 import { InitializationFailed, type Properties, type ResourceHandler } from "@lab/provider-base";
 import { z } from "zod";
 import { difference, expected, withDefaults } from "./bridged.ts";
-import { ConsulClient, ConsulError } from "./client.ts";
+import { ConsulClient, ConsulError, pathOf } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
 
 const inputsSchema = z.looseObject({
@@ -74,7 +74,7 @@ export const keyPrefixHandler: ResourceHandler<Inputs, Properties, Configuration
 
   async delete({ config }, { id }) {
     try {
-      await new ConsulClient(config).delete(`/v1/kv/${id}`, { recurse: "" });
+      await new ConsulClient(config).delete(`/v1/kv/${pathOf(id)}`, { recurse: "" });
     } catch (error) {
       throw new Error(`failed to delete Consul keys under '${id}': ${(error as Error).message}`);
     }
@@ -99,7 +99,7 @@ async function datacenterOf(consul: ConsulClient, { datacenter }: Configuration)
 
 async function subkeysOf(consul: ConsulClient, prefix: string): Promise<Record<string, string>> {
   try {
-    const pairs = (await consul.get<Pair[]>(`/v1/kv/${prefix}`, { recurse: "" })) ?? [];
+    const pairs = (await consul.get<Pair[]>(`/v1/kv/${pathOf(prefix)}`, { recurse: "" })) ?? [];
     return Object.fromEntries(
       pairs.map(({ Key, Value }) => [
         Key.slice(prefix.length),
@@ -120,7 +120,7 @@ async function write(
   for (const [key, value] of Object.entries(news)) {
     if (olds[key] !== value) {
       try {
-        await consul.put(`/v1/kv/${prefix}${key}`, value);
+        await consul.put(`/v1/kv/${pathOf(prefix + key)}`, value);
       } catch (error) {
         throw new Error(
           `error while writing ${prefix}${key}: failed to write Consul key '${prefix}${key}': ${(error as Error).message}`,
@@ -130,7 +130,7 @@ async function write(
   }
   for (const key of Object.keys(olds)) {
     if (!(key in news)) {
-      await consul.delete(`/v1/kv/${prefix}${key}`);
+      await consul.delete(`/v1/kv/${pathOf(prefix + key)}`);
     }
   }
 }
