@@ -95,18 +95,22 @@ export async function untilSettled(
 
 /** Whether Nomad gave this version of the job up: only a new version starts it again. */
 export async function hasFailed(client: NomadClient, job: JobVersion): Promise<boolean> {
-  const [deployment, allocations] = await Promise.all([deploymentOf(client, job), currentOf(client, job)]);
-  return (
-    deployment?.body.Status === "failed" ||
-    deployment?.body.Status === "cancelled" ||
-    allocations.body.some(isLost)
-  );
+  const [deployment, { body }] = await Promise.all([
+    deploymentOf(client, job),
+    allAllocationsOf(client, job),
+  ]);
+  if (!deployment) {
+    return currentOfUndeployed(body, job).some(isLost);
+  }
+  const { Status } = deployment.body;
+  return Status === "failed" || Status === "cancelled" || currentOf(body, job).some(isLost);
 }
 
 /** What the tasks of this version went through: the last events and log lines of one allocation that isn't healthy. */
 export async function failuresOf(client: NomadClient, job: JobVersion): Promise<string[]> {
-  const { body } = await allocationsOf(client, job);
-  const suspect = body
+  const { body } = await allAllocationsOf(client, job);
+  const ofThisVersion = body.filter(({ JobVersion }) => JobVersion === job.version);
+  const suspect = (ofThisVersion.length > 0 ? ofThisVersion : body)
     .filter(({ DeploymentStatus, ClientStatus }) => !DeploymentStatus?.Healthy || ClientStatus === "failed")
     .sort((one, other) => other.CreateIndex - one.CreateIndex)[0];
   const reports: string[] = [];
@@ -217,18 +221,19 @@ async function untilRunning(
 ): Promise<string | undefined> {
   const goal = isBatch(job) ? "complete" : "running";
   for (let index = 0; ; ) {
-    const allocations = await currentOf(client, job, { index, wait: "1s" }, signal);
-    if (allocations.body.every(({ ClientStatus }) => ClientStatus === goal)) {
+    const answer = await allAllocationsOf(client, job, { index, wait: "1s" }, signal);
+    const allocations = currentOfUndeployed(answer.body, job);
+    if (allocations.every(({ ClientStatus }) => ClientStatus === goal)) {
       return undefined;
     }
     // A replacement may be on its way.
     if (
-      allocations.body.some(isLost) &&
+      allocations.some(isLost) &&
       !(await evaluationsOf(client, job, {}, signal)).body.some((evaluation) => isOpen(evaluation))
     ) {
       return `Job ${job.name} failed.`;
     }
-    index = allocations.index;
+    index = answer.index;
   }
 }
 
@@ -258,24 +263,32 @@ async function deploymentOf(client: NomadClient, job: JobVersion, query: Query =
   return latest && { body: latest, index };
 }
 
-/** All allocations that this version ever had, as far as Nomad remembers. */
-async function allocationsOf(client: NomadClient, job: JobVersion, query: Query = {}, signal?: AbortSignal) {
-  const { body, index } = await client.answer<Allocation[]>(`/v1/job/${segment(job.name)}/allocations`, {
+/** All allocations that the job ever had, in every version, as far as Nomad remembers. */
+function allAllocationsOf(client: NomadClient, job: JobVersion, query: Query = {}, signal?: AbortSignal) {
+  return client.answer<Allocation[]>(`/v1/job/${segment(job.name)}/allocations`, {
     query: { namespace: job.namespace, ...query },
     signal,
   });
-  return { body: body.filter(({ JobVersion }) => JobVersion === job.version), index };
 }
 
-/** Those that were neither stopped nor replaced. */
-async function currentOf(client: NomadClient, job: JobVersion, query: Query = {}, signal?: AbortSignal) {
-  const { body, index } = await allocationsOf(client, job, query, signal);
-  return {
-    body: body.filter(
-      ({ DesiredStatus, NextAllocation }) => DesiredStatus === "run" && NextAllocation === "",
-    ),
-    index,
-  };
+/** Those of this version that were neither stopped nor replaced. */
+function currentOf(allocations: Allocation[], job: JobVersion): Allocation[] {
+  return allocations.filter(
+    ({ DesiredStatus, NextAllocation, JobVersion }) =>
+      DesiredStatus === "run" && NextAllocation === "" && JobVersion === job.version,
+  );
+}
+
+/**
+ * The same for a version without a deployment. A batch job runs anew with each version; of any other job the allocations of
+ * earlier versions count as well: a change that needs no new ones leaves them, dead or alive.
+ */
+function currentOfUndeployed(allocations: Allocation[], job: JobVersion): Allocation[] {
+  return isBatch(job)
+    ? currentOf(allocations, job)
+    : allocations.filter(
+        ({ DesiredStatus, NextAllocation }) => DesiredStatus === "run" && NextAllocation === "",
+      );
 }
 
 /** Over without success, and not to be replaced. */

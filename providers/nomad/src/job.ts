@@ -67,11 +67,14 @@ export const jobHandler: ResourceHandler<Inputs, Outputs, Configuration> = {
       if (wanted.ID !== olds.name || wanted.Namespace !== olds.namespace) {
         return { changes: { ...local, name: "update-replace" } };
       }
-      const { Diff } = await planOf(client, wanted);
+      const { Diff, JobModifyIndex } = await planOf(client, wanted);
       if (Diff.Type === "Added") {
         return { changes: { ...local, job: "add" } };
       }
-      if (Diff.Type === "None" && (await hasFailed(client, await versionOf(client, wanted)))) {
+      if (
+        Diff.Type === "None" &&
+        (await hasFailed(client, await versionAt(client, wanted, JobModifyIndex)))
+      ) {
         return { changes: { ...local, deployment: "update" } };
       }
       return { changes: { ...local, ...changesOf(Diff) } };
@@ -121,11 +124,10 @@ export const jobHandler: ResourceHandler<Inputs, Outputs, Configuration> = {
   async delete(context, { id, outputs }) {
     const client = new NomadClient(context.config);
     const { namespace, name } = parseId(id);
-    await client.find(`/v1/job/${segment(name)}`, {
-      method: "DELETE",
-      query: { namespace, purge: outputs.purgeOnDelete },
-    });
-    await untilStopped(client, namespace, name, context.signal);
+    await stopJob(client, namespace, name, context.signal);
+    if (outputs.purgeOnDelete) {
+      await purge(client, namespace, name);
+    }
   },
 };
 
@@ -137,18 +139,17 @@ async function apply(context: Context<Configuration>, inputs: Inputs) {
   const client = new NomadClient(context.config);
   const wanted = await parse(client, inputs);
   const plan = await planOf(client, wanted);
+  let index = plan.JobModifyIndex;
   if (plan.Diff.Type !== "None") {
-    await register(client, inputs, wanted, plan.JobModifyIndex);
-  } else if (await hasFailed(client, await versionOf(client, wanted))) {
-    // Nomad ignores a specification that it knows. Stopped and registered again, it is a new version and gets a new try.
-    await client.json(`/v1/job/${segment(wanted.ID)}`, {
-      method: "DELETE",
-      query: { namespace: wanted.Namespace },
-    });
-    await untilStopped(client, wanted.Namespace, wanted.ID, context.signal);
-    await register(client, inputs, wanted, (await planOf(client, wanted)).JobModifyIndex);
+    index = await register(client, inputs, wanted, index);
+  } else if (await hasFailed(client, await versionAt(client, wanted, index))) {
+    // Nomad ignores a specification that it knows, and starts no allocation that it gave up in the place of which it may
+    // start no other. As a new job it gets a new try.
+    await stopJob(client, wanted.Namespace, wanted.ID, context.signal);
+    await purge(client, wanted.Namespace, wanted.ID);
+    index = await register(client, inputs, wanted, (await planOf(client, wanted)).JobModifyIndex);
   }
-  const version = await versionOf(client, wanted);
+  const version = await versionAt(client, wanted, index);
   const { name, namespace, type, jobModifyIndex } = version;
   const id = `${namespace}/${name}`;
   const outputs: Outputs = { ...inputs, name, namespace, type, jobModifyIndex };
@@ -187,9 +188,17 @@ async function planOf(client: NomadClient, job: Specification): Promise<Plan> {
   });
 }
 
-/** @param index the job's index in the plan: registering is refused when someone else changed it since */
-async function register(client: NomadClient, inputs: Inputs, job: Specification, index: number) {
-  await client.json("/v1/jobs", {
+/**
+ * @param index the job's index in the plan: registering is refused when someone else changed it since
+ * @returns its index from now on
+ */
+async function register(
+  client: NomadClient,
+  inputs: Inputs,
+  job: Specification,
+  index: number,
+): Promise<number> {
+  const { JobModifyIndex } = await client.json<{ JobModifyIndex: number }>("/v1/jobs", {
     method: "POST",
     query: { namespace: job.Namespace },
     body: {
@@ -199,16 +208,28 @@ async function register(client: NomadClient, inputs: Inputs, job: Specification,
       Submission: { Source: inputs.jobspec, Format: "hcl2", VariableFlags: inputs.variables },
     },
   });
+  return JobModifyIndex;
 }
 
 function find(client: NomadClient, namespace: string, name: string): Promise<RegisteredJob | undefined> {
   return client.find<RegisteredJob>(`/v1/job/${segment(name)}`, { query: { namespace } });
 }
 
-async function versionOf(client: NomadClient, { ID, Namespace }: Specification): Promise<JobVersion> {
-  const job = await find(client, Namespace, ID);
+/**
+ * The version that was registered at the index, which need not be the latest: Nomad may have rolled it back since, and that
+ * must not be taken for success.
+ */
+async function versionAt(
+  client: NomadClient,
+  { ID, Namespace }: Specification,
+  index: number,
+): Promise<JobVersion> {
+  const answer = await client.find<{ Versions: RegisteredJob[] }>(`/v1/job/${segment(ID)}/versions`, {
+    query: { namespace: Namespace },
+  });
+  const job = answer?.Versions.find(({ JobModifyIndex }) => JobModifyIndex === index);
   if (!job) {
-    throw new Error(`Someone removed job ${ID} while it was being registered.`);
+    throw new Error(`Someone removed or replaced job ${ID} while it was being registered.`);
   }
   return {
     name: ID,
@@ -219,7 +240,22 @@ async function versionOf(client: NomadClient, { ID, Namespace }: Specification):
   };
 }
 
-/** A purged job's tasks need a moment to end; their ports are free only then. */
+/** Stops a job and waits until its tasks have ended; their ports are free only then. */
+async function stopJob(
+  client: NomadClient,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await client.find(`/v1/job/${segment(name)}`, { method: "DELETE", query: { namespace } });
+  await untilStopped(client, namespace, name, signal);
+}
+
+/** Removes a stopped job from Nomad's records, and its allocations: of a running one, nobody could tell when it has ended. */
+async function purge(client: NomadClient, namespace: string, name: string): Promise<void> {
+  await client.find(`/v1/job/${segment(name)}`, { method: "DELETE", query: { namespace, purge: true } });
+}
+
 async function untilStopped(
   client: NomadClient,
   namespace: string,
