@@ -69,6 +69,13 @@ export class NomadClient {
     }
   }
 
+  /** Deletes what is there. Of several things Nomad calls it an error, with its own words for each, when they are not. */
+  async remove(path: string): Promise<void> {
+    if ((await this.find(path)) !== undefined) {
+      await this.find(path, { method: "DELETE" });
+    }
+  }
+
   async answer<T>(path: string, options: RequestOptions = {}): Promise<Answer<T>> {
     const { text, index } = await this.#patiently(path, options);
     return { body: (text === "" ? undefined : JSON.parse(text)) as T, index };

@@ -35,7 +35,7 @@ export const namespaceHandler: ResourceHandler<Inputs, Inputs, Configuration> = 
   },
 
   async delete({ config }, { id }) {
-    await new NomadClient(config).find(`/v1/namespace/${id}`, { method: "DELETE" });
+    await new NomadClient(config).remove(`/v1/namespace/${id}`);
   },
 };
 

@@ -4,7 +4,7 @@ import { NomadClient } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
 
 const inputsSchema = z.strictObject({
-  path: z.string().min(1),
+  path: z.string().regex(/^[a-zA-Z0-9\-_~/]{1,128}$/, "must be letters, digits and any of -_~/"),
   namespace: z.string().default("default"),
   items: z.record(z.string(), z.string()),
 });
