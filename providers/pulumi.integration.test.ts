@@ -41,9 +41,53 @@ export const pid = running.pid;
 export const value = password.value;
 `;
 
+/** Takes its port at once, and is ready as soon as a file says so. */
+const slowProcess = `
+const slow = new Process("slow", {
+  command: NODE,
+  args: [
+    "-e",
+    'require("node:http").createServer((_, answer) => ' +
+      'answer.writeHead(require("node:fs").existsSync(process.argv[2]) ? 200 : 503).end(String(process.pid)))' +
+      '.listen(process.argv[1], "127.0.0.1")',
+    String(Number(PORT) + 1),
+    FOLDER + "/ready",
+  ],
+  logFile: FOLDER + "/logs/slow.log",
+  ready: { http: "http://127.0.0.1:" + (Number(PORT) + 1) + "/" },
+  ports: [Number(PORT) + 1],
+});
+export const slowPid = slow.pid;
+`;
+
+/** A batch job that fails until a file is there. */
+const migration = `
+import { Job } from "@lab/provider-nomad";
+new Job("migration", {
+  jobspec: \`
+    job "migration" {
+      type = "batch"
+      group "migration" {
+        restart {
+          attempts = 0
+          mode     = "fail"
+        }
+        reschedule { attempts = 0 }
+        task "migrate" {
+          driver = "raw_exec"
+          config {
+            command = "/bin/sh"
+            args    = ["-c", "test -e '\${FOLDER}/database' || { echo no database >&2; exit 3; }"]
+          }
+        }
+      }
+    }\`,
+});
+`;
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "lab pulumi "));
-  port = await freePorts(1);
+  port = await freePorts(2);
   nomad = await startNomad();
   const tools = await locateTools();
   const programs = [process.execPath, tools.pulumi].map((path) => dirname(path));
@@ -90,14 +134,18 @@ function write(file: string, content: string): Promise<void> {
   return writeFile(join(folder, "a project", file), content);
 }
 
-async function pulumi(...args: string[]): Promise<string> {
-  const { all, exitCode } = await execa("pulumi", [...args, "--non-interactive", "--color=never"], {
+function run(...args: string[]) {
+  return execa("pulumi", [...args, "--non-interactive", "--color=never"], {
     cwd: join(folder, "a project"),
     env: environment,
     all: true,
     reject: false,
     stdin: "ignore",
   });
+}
+
+async function pulumi(...args: string[]): Promise<string> {
+  const { all, exitCode } = await run(...args);
   expect(exitCode, `pulumi ${args.join(" ")}\n${all}`).toBe(0);
   return all;
 }
@@ -204,6 +252,34 @@ test("an imported variable's items are secret", async () => {
   expect(state).toContain("default/imported");
   expect(state.includes("imported-s3cret"), "the item is there in plain").toBe(false);
   expect(printed.includes("imported-s3cret"), "the item is printed").toBe(false);
+});
+
+test("a killed up leaves a process that the next one adopts", async () => {
+  await write("index.ts", program + slowProcess);
+  const interrupted = run("up", "--yes");
+  const pidOfSlow = async () => Number(await (await fetch(`http://127.0.0.1:${port + 1}/`)).text());
+  await until("the process to run", async () => (await pidOfSlow()) > 0);
+  const identity = identify(await pidOfSlow()) as Identity;
+  started.push(identity);
+  interrupted.kill("SIGKILL");
+  await interrupted;
+  await writeFile(join(folder, "ready"), "");
+  await pulumi("cancel", "--yes");
+  await pulumi("up", "--yes");
+  expect(JSON.parse(await pulumi("stack", "output", "--json"))).toMatchObject({ slowPid: identity.pid });
+  expect(isAlive(identity)).toBe(true);
+  await pulumi("up", "--yes", "--expect-no-changes");
+});
+
+test("a job that fails is a failed up that says why, and the next up tries again", async () => {
+  await write("index.ts", program + slowProcess + migration);
+  const failed = await run("up", "--yes");
+  expect(failed.exitCode).not.toBe(0);
+  expect(failed.all).toMatch(/Task migrate \(dead, failed\)/);
+  expect(failed.all).toContain("no database");
+  await writeFile(join(folder, "database"), "");
+  expect(await pulumi("up", "--yes")).toMatch(/1 updated/);
+  await pulumi("up", "--yes", "--expect-no-changes");
 });
 
 test("destroy ends the process and removes what it made; the key stays with its data", async () => {
