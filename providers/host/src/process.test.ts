@@ -297,7 +297,7 @@ test("a process that never becomes ready is ended, and its last log lines are sh
 });
 
 test("an adopted process that never becomes ready is ended just so", async () => {
-  const inputs = inputsOf();
+  const inputs = inputsOf({ stopTimeoutMs: 200 });
   const outputs = await create(inputs);
   process.kill(outputs.pid, "SIGSTOP");
   const impatient = { ...inputs, ready: { ...inputs.ready, timeoutMs: 100 } };
