@@ -1,11 +1,18 @@
-import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { unpackPackages } from "./debian.ts";
 import { buildGo, findGo, type Go } from "./go.ts";
+import { withLock } from "./lock.ts";
 import { copyJars } from "./maven.ts";
-import { fetchRelease, NoNetworkError } from "./release.ts";
-import { cacheFolder, installAside, readRecord, type ToolRecord } from "./store.ts";
+import { fetchRelease } from "./release.ts";
+import {
+  cacheFolder,
+  installAside,
+  readRecord,
+  removeAbandoned,
+  type ToolRecord,
+  workFolder,
+} from "./store.ts";
 import {
   type Recipe,
   type ReleaseBases,
@@ -19,7 +26,7 @@ import {
 /** A step of an installation, for a line of progress. */
 export interface Progress {
   tool: ToolName;
-  step: "downloading" | "building" | "unpacking" | "installed" | "failed";
+  step: "waiting" | "downloading" | "building" | "unpacking" | "installed" | "failed";
   detail?: string;
 }
 
@@ -40,8 +47,6 @@ interface Job extends Required<Pick<InstallOptions, "environment" | "bases" | "r
   /** What only the builds need; removed afterwards. */
   work: string;
   signal?: AbortSignal;
-  /** Set by the first publisher that can't be reached, so that the others aren't tried in vain. */
-  offline?: string;
   go?: Promise<Go>;
 }
 
@@ -55,40 +60,58 @@ export async function installTools(options: InstallOptions = {}): Promise<ToolRe
   const environment = options.environment ?? process.env;
   const cache = cacheFolder(environment);
   const wanted = tools.filter(({ name }) => !options.names || options.names.includes(name));
-  const known = await Promise.all(wanted.map(({ name, version }) => readRecord(cache, name, version)));
-  const records = known.filter((record) => record !== undefined);
-  const missing = wanted.filter((_, index) => known[index] === undefined);
+  const { records, missing } = await installed(cache, wanted);
   if (missing.length === 0) {
     return records;
   }
   const job: Job = {
     environment,
     cache,
-    work: join(cache, `build-${process.pid}`),
+    work: options.keepCaches ? join(cache, "build") : workFolder(cache),
     bases: options.bases ?? releaseBases,
     report: options.report ?? (() => undefined),
     signal: options.signal,
   };
-  await removeAbandonedBuilds(cache);
-  mkdirSync(job.work, { recursive: true });
+  await mkdir(cache, { recursive: true });
+  const waiting = () => job.report({ tool: (missing[0] as Tool).name, step: "waiting", detail: waitReason });
+  return await withLock(join(cache, ".install.lock"), waiting, options.signal, async () => {
+    await removeAbandoned(cache);
+    const left = await installed(cache, wanted);
+    return [...left.records, ...(await installMissing(left.missing, job, options.keepCaches))];
+  });
+}
+
+const waitReason = "another lab is installing into the same cache";
+
+async function installed(cache: string, wanted: Tool[]): Promise<{ records: ToolRecord[]; missing: Tool[] }> {
+  const known = await Promise.all(wanted.map(({ name, version }) => readRecord(cache, name, version)));
+  return {
+    records: known.filter((record) => record !== undefined),
+    missing: wanted.filter((_, index) => known[index] === undefined),
+  };
+}
+
+async function installMissing(missing: Tool[], job: Job, keepCaches = false): Promise<ToolRecord[]> {
+  await mkdir(job.work, { recursive: true });
   try {
-    const remaining: Array<{ tool: Tool; tried: string[] }> = [];
+    const records: ToolRecord[] = [];
+    const remaining = new Map<Tool, string[]>();
     await Promise.all(
       missing.map(async (tool) => {
         const outcome = await fromPathOrPublisher(tool, job);
-        "record" in outcome ? records.push(outcome.record) : remaining.push({ tool, tried: outcome.tried });
+        "record" in outcome ? records.push(outcome.record) : remaining.set(tool, outcome.tried);
       }),
     );
     // In the order of the table: the jars need the Java before them.
     for (const tool of missing) {
-      const left = remaining.find((candidate) => candidate.tool === tool);
-      if (left) {
-        records.push(await fromRegistry(tool, left.tried, job));
+      const tried = remaining.get(tool);
+      if (tried) {
+        records.push(await fromRegistry(tool, tried, job));
       }
     }
     return records;
   } finally {
-    if (!options.keepCaches) {
+    if (!keepCaches) {
       await rm(job.work, { recursive: true, force: true });
     }
   }
@@ -112,9 +135,6 @@ async function fromPathOrPublisher(
   const release = tool.release;
   if (release) {
     const archive = release.archive(job.bases);
-    if (job.offline) {
-      return { tried: [...tried, `release: ${job.offline}`] };
-    }
     try {
       job.report({ tool: tool.name, step: "downloading", detail: archive.url });
       const record = await installAside(job.cache, tool, async (folder) => {
@@ -125,9 +145,6 @@ async function fromPathOrPublisher(
       return { record };
     } catch (error) {
       job.signal?.throwIfAborted();
-      if (error instanceof NoNetworkError) {
-        job.offline = error.message;
-      }
       tried.push(`release: ${(error as Error).message}`);
     }
   }
@@ -143,7 +160,8 @@ async function fromRegistry(tool: Tool, tried: string[], job: Job): Promise<Tool
   job.report({
     tool: tool.name,
     step: recipe.kind === "go" ? "building" : "unpacking",
-    detail: recipe.standsIn,
+    // Why it doesn't come from its publisher, a wrong checksum above all, is for the user to see.
+    detail: [recipe.standsIn, tried.at(-1)].filter(Boolean).join("; "),
   });
   try {
     const record = await installAside(
@@ -204,15 +222,4 @@ function missing(tool: Tool, tried: string[]): ToolMissingError {
     tried,
     `Put ${tool.name} ${tool.version} on PATH, or make one of the places above reachable, and run this again.`,
   );
-}
-
-/** The build folders of runs that were killed. */
-async function removeAbandonedBuilds(cache: string): Promise<void> {
-  mkdirSync(cache, { recursive: true });
-  for (const name of readdirSync(cache)) {
-    const pid = name.match(/^build-(\d+)$/)?.[1];
-    if (pid && !statSync(`/proc/${pid}`, { throwIfNoEntry: false })) {
-      await rm(join(cache, name), { recursive: true, force: true });
-    }
-  }
 }

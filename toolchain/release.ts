@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, statSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, statSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { Agent, request } from "undici";
+import { EnvHttpProxyAgent, request } from "undici";
 import { run } from "./run.ts";
 import { fromPath } from "./zip.ts";
 
@@ -15,17 +15,12 @@ export interface Release {
   checksums: string;
 }
 
-/** The publisher can't be reached at all; then no other one needs to be tried. */
-export class NoNetworkError extends Error {
-  override name = "NoNetworkError";
-}
-
-/** The archive isn't what its publisher vouches for. */
-export class ChecksumError extends Error {
-  override name = "ChecksumError";
-}
-
-const dispatcher = new Agent({ connect: { timeout: 3000 }, headersTimeout: 15_000, bodyTimeout: 30_000 });
+const dispatcher = new EnvHttpProxyAgent({
+  connect: { timeout: 3000 },
+  headersTimeout: 15_000,
+  bodyTimeout: 30_000,
+  noProxy: [process.env.no_proxy ?? process.env.NO_PROXY, "localhost", "127.0.0.1"].filter(Boolean).join(","),
+});
 const maxRedirects = 5;
 const maxAttempts = 4;
 
@@ -33,7 +28,7 @@ const maxAttempts = 4;
  * Downloads an archive, checks its published SHA-256 and unpacks it.
  *
  * @param downloads keeps what has arrived so far, so that an interrupted download goes on from there
- * @throws NoNetworkError, ChecksumError, or an Error that names the URL
+ * @throws Error that names the URL and what is wrong with it
  */
 export async function fetchRelease(
   release: Release,
@@ -44,16 +39,11 @@ export async function fetchRelease(
   const name = new URL(release.url).pathname.split("/").at(-1) as string;
   const expected = checksumOf(await text(release.checksums, signal), name);
   if (expected === undefined) {
-    throw new ChecksumError(`${release.checksums} names no SHA-256 for ${name}.`);
+    throw new Error(`${release.checksums} names no SHA-256 for ${name}.`);
   }
   await mkdir(downloads, { recursive: true });
   const archive = join(downloads, `${expected.slice(0, 16)}-${name}`);
-  await download(release.url, archive, signal);
-  const actual = await sha256(archive);
-  if (actual !== expected) {
-    await rm(archive);
-    throw new ChecksumError(`${release.url} has SHA-256 ${actual}, but its publisher says ${expected}.`);
-  }
+  await downloadChecked(release.url, archive, expected, signal);
   await unpack(archive, folder);
   await rm(archive);
 }
@@ -75,9 +65,37 @@ async function text(url: string, signal?: AbortSignal): Promise<string> {
   return await response.body.text();
 }
 
-/** Each attempt goes on where the last one broke off. */
-async function download(url: string, file: string, signal?: AbortSignal): Promise<void> {
+async function downloadChecked(
+  url: string,
+  archive: string,
+  expected: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const resumed = await download(url, archive, signal);
+  let actual = await sha256(archive);
+  if (actual !== expected && resumed) {
+    // What an earlier run left may be what is wrong.
+    await rm(archive);
+    await download(url, archive, signal);
+    actual = await sha256(archive);
+  }
+  if (actual !== expected) {
+    await rm(archive);
+    throw new Error(`${url} has SHA-256 ${actual}, but its publisher says ${expected}.`);
+  }
+}
+
+/**
+ * Each attempt goes on where the last one broke off.
+ *
+ * @returns whether a part of it is from an earlier run
+ */
+async function download(url: string, file: string, signal?: AbortSignal): Promise<boolean> {
+  if (existsSync(file)) {
+    return true;
+  }
   const part = `${file}.part`;
+  const resumed = existsSync(part);
   for (let attempt = 1; ; attempt++) {
     const have = statSync(part, { throwIfNoEntry: false })?.size ?? 0;
     const response = await get(url, have > 0 ? { range: `bytes=${have}-` } : {}, signal);
@@ -104,6 +122,7 @@ async function download(url: string, file: string, signal?: AbortSignal): Promis
     }
   }
   await rename(part, file);
+  return resumed;
 }
 
 async function get(url: string, headers: Record<string, string>, signal?: AbortSignal, redirects = 0) {
@@ -112,7 +131,7 @@ async function get(url: string, headers: Record<string, string>, signal?: AbortS
     response = await request(url, { dispatcher, headers, signal });
   } catch (error) {
     signal?.throwIfAborted();
-    throw new NoNetworkError(`${new URL(url).host} can't be reached (${(error as Error).message}).`);
+    throw new Error(`${new URL(url).host} can't be reached (${(error as Error).message}).`);
   }
   const location = response.headers.location;
   if (response.statusCode >= 300 && response.statusCode < 400 && typeof location === "string") {

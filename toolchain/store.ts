@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, statSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -16,6 +16,8 @@ export interface ToolRecord {
   licence: string;
   /** Absolute paths by what they are for. */
   paths: Record<string, string>;
+  /** Size and time of change of what isn't the cache's own, by path: an upgrade in its place is another tool. */
+  seen?: Record<string, string>;
 }
 
 /** The cache that all checkouts share: `LAB_CACHE`, by default `~/.cache/polyglot-lab`. */
@@ -40,7 +42,15 @@ export async function readRecord(
   } catch {
     return undefined;
   }
-  return Object.values(record.paths).every((path) => existsSync(path)) ? record : undefined;
+  const whole = Object.values(record.paths).every((path) => existsSync(path));
+  const unchanged = Object.entries(record.seen ?? {}).every(([path, seen]) => look(path) === seen);
+  return whole && unchanged ? record : undefined;
+}
+
+/** Folders change all the time, and that says nothing of the tool. */
+function look(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.isFile() ? `${found.size} ${found.mtimeMs}` : undefined;
 }
 
 /**
@@ -56,7 +66,7 @@ export async function installAside(
 ): Promise<ToolRecord> {
   const final = toolFolder(cache, tool.name, tool.version);
   await mkdir(join(cache, "tools", tool.name), { recursive: true });
-  const aside = await mkdtemp(join(cache, "tools", tool.name, `.${tool.version}-`));
+  const aside = await mkdtemp(join(cache, "tools", tool.name, `.${tool.version}-${process.pid}-`));
   try {
     const { source, where = final, paths } = await fill(aside);
     const record: ToolRecord = {
@@ -67,12 +77,58 @@ export async function installAside(
       licence: tool.licence,
       paths: Object.fromEntries(Object.entries(paths).map(([use, path]) => [use, resolve(final, path)])),
     };
+    if (source === "path") {
+      record.seen = Object.fromEntries(
+        Object.values(record.paths).flatMap((path) => {
+          const seen = look(path);
+          return seen ? [[path, seen]] : [];
+        }),
+      );
+    }
     await writeFile(join(aside, "record.json"), `${JSON.stringify(record, null, 2)}\n`);
     await rm(final, { recursive: true, force: true });
     await rename(aside, final);
     return record;
   } catch (error) {
     await rm(aside, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** The folder of what only a run's builds need. */
+export function workFolder(cache: string): string {
+  return join(cache, `build-${process.pid}`);
+}
+
+/** Removes what runs that were killed left behind: half-filled folders of tools, and the caches of their builds. */
+export async function removeAbandoned(cache: string): Promise<void> {
+  const tools = join(cache, "tools");
+  const abandoned = [
+    ...(await ofDeadProcesses(cache, /^build-(\d+)$/)),
+    ...(await Promise.all(
+      (await list(tools)).map((name) => ofDeadProcesses(join(tools, name), /^\..*-(\d+)-\w{6}$/)),
+    )),
+  ].flat();
+  await Promise.all(abandoned.map((path) => rm(path, { recursive: true, force: true })));
+}
+
+/** The entries whose name holds the id of a process that is no more. */
+async function ofDeadProcesses(folder: string, pattern: RegExp): Promise<string[]> {
+  return (await list(folder))
+    .filter((name) => {
+      const pid = name.match(pattern)?.[1];
+      return pid !== undefined && !existsSync(`/proc/${pid}`);
+    })
+    .map((name) => join(folder, name));
+}
+
+async function list(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+      return [];
+    }
     throw error;
   }
 }
