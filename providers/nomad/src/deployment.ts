@@ -80,7 +80,7 @@ export async function untilSettled(
   const signal = AbortSignal.any([options.signal, deadline]);
   try {
     return (
-      (await untilPlaced(client, job, signal, options.progress)) ??
+      (await untilPlaced(client, job, signal, options)) ??
       (await untilDeployed(client, job, signal, options.progress))
     );
   } catch (error) {
@@ -151,9 +151,10 @@ async function untilPlaced(
   client: NomadClient,
   job: JobVersion,
   signal: AbortSignal,
-  progress: (line: string) => void,
+  { timeoutMs, progress }: { timeoutMs: number; progress(line: string): void },
 ): Promise<string | undefined> {
-  const graceEnds = Date.now() + placementGraceMs;
+  // Where there is less time than that, half of it, so that the reason is told rather than that the time is up.
+  const graceEnds = Date.now() + Math.min(placementGraceMs, timeoutMs / 2);
   let shown = "";
   for (let index = 0; ; ) {
     const answer = await evaluationsOf(client, job, { index, wait: "1s" }, signal);
