@@ -1,9 +1,14 @@
 import { readdirSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { type RunOptions, run } from "./run.ts";
 
 const freshListsMs = 12 * 60 * 60 * 1000;
+
+export interface UnpackOptions extends RunOptions {
+  /** Unpacks all that they depend on, also what this machine has. */
+  evenInstalled?: boolean;
+}
 
 /**
  * Unpacks Debian or Ubuntu packages, and those they depend on that this machine lacks, into a folder. Nothing is
@@ -16,12 +21,13 @@ export async function unpackPackages(
   packages: string[],
   cache: string,
   folder: string,
-  options: RunOptions = {},
+  { evenInstalled = false, ...options }: UnpackOptions = {},
 ): Promise<void> {
-  const apt = await aptOptions(cache);
+  const apt = await aptOptions(cache, evenInstalled);
   if (!hasFreshLists(apt.lists)) {
     await run("apt-get", [...apt.options, "update"], options);
   }
+  // The named ones are always unpacked: --reinstall.
   const plan = await run(
     "apt-get",
     [...apt.options, "--simulate", "--no-install-recommends", "--reinstall", "install", ...packages],
@@ -38,15 +44,20 @@ export async function unpackPackages(
   relink(folder);
 }
 
-async function aptOptions(cache: string): Promise<{ lists: string; options: string[] }> {
+async function aptOptions(
+  cache: string,
+  asIfNothingInstalled: boolean,
+): Promise<{ lists: string; options: string[] }> {
   const apt = join(cache, "apt");
   const lists = join(apt, "lists");
   await mkdir(join(lists, "partial"), { recursive: true });
   await mkdir(join(apt, "archives", "partial"), { recursive: true });
+  const nothing = join(apt, "nothing-installed");
+  await writeFile(nothing, "");
   const settings = {
     "Dir::State::Lists": lists,
     "Dir::Cache": apt,
-    "Dir::State::status": "/var/lib/dpkg/status",
+    "Dir::State::status": asIfNothingInstalled ? nothing : "/var/lib/dpkg/status",
     // The sandbox user could not write below the cache of another user.
     "APT::Sandbox::User": "",
     "Debug::NoLocking": "true",

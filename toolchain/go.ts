@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { findCompiler } from "./compiler.ts";
 import { unpackPackages } from "./debian.ts";
 import { findAll } from "./on-path.ts";
 import { run } from "./run.ts";
@@ -16,6 +17,8 @@ const bootstrapPackages = { debian: "1.19", ubuntu: "1.22" } as const;
 export interface Go {
   executable: string;
   environment: Record<string, string>;
+  /** The C compiler, found or fetched when the first program needs it. */
+  compiler(): Promise<string>;
 }
 
 /** A program of a Go module. */
@@ -25,6 +28,8 @@ export interface GoProgram {
   package: string;
   tags?: string;
   linkerFlags?: string;
+  /** It holds C. The others are built without, so that they come out the same whether a machine has a C compiler or not. */
+  cgo?: boolean;
 }
 
 /**
@@ -44,12 +49,21 @@ export async function findGo(
     GOFLAGS: "-modcacherw -buildvcs=false",
     GOTOOLCHAIN: "local",
   };
+  let compiler: Promise<string> | undefined;
+  const go = (executable: string): Go => ({
+    executable,
+    environment: variables,
+    compiler() {
+      compiler ??= findCompiler(environment, cache, work, signal);
+      return compiler;
+    },
+  });
   for (const path of findAll("go", environment)) {
     if (isNewEnough(await run(path, ["env", "GOVERSION"], { signal }))) {
-      return { executable: path, environment: variables };
+      return go(path);
     }
   }
-  return { executable: await fetchGo(cache, work, variables, signal), environment: variables };
+  return go(await fetchGo(cache, work, variables, signal));
 }
 
 /** Builds a program exactly as its `go.mod` and `go.sum` pin it. */
@@ -68,7 +82,10 @@ export async function buildGo(
   ];
   await run("nice", [go.executable, "build", ...flags, "-o", output, program.package], {
     cwd: join(toolchainFolder, program.module),
-    env: go.environment,
+    env: {
+      ...go.environment,
+      ...(program.cgo ? { CGO_ENABLED: "1", CC: `'${await go.compiler()}'` } : { CGO_ENABLED: "0" }),
+    },
     signal,
   });
 }

@@ -91,7 +91,10 @@ export const tools: readonly Tool[] = [
     },
   },
   hashicorp("consul", "1.20.6", "service discovery, health and configuration"),
-  hashicorp("nomad", "1.10.5", "scheduler and supervisor, with its web UI", "ui,release"),
+  hashicorp("nomad", "1.10.5", "scheduler and supervisor, with its web UI", {
+    tags: "ui,release",
+    cgo: true,
+  }),
   {
     name: "nats-server",
     version: "2.12.2",
@@ -286,7 +289,12 @@ export async function locateTools(environment: NodeJS.ProcessEnv = process.env):
   };
 }
 
-function hashicorp(name: "consul" | "nomad", version: string, purpose: string, tags?: string): Tool {
+function hashicorp(
+  name: "consul" | "nomad",
+  version: string,
+  purpose: string,
+  build: Pick<GoProgram, "tags" | "cgo"> = {},
+): Tool {
   return {
     name,
     version,
@@ -306,7 +314,7 @@ function hashicorp(name: "consul" | "nomad", version: string, purpose: string, t
     },
     recipe: {
       kind: "go",
-      programs: { executable: { module: name, package: `github.com/hashicorp/${name}`, tags } },
+      programs: { executable: { module: name, package: `github.com/hashicorp/${name}`, ...build } },
     },
   };
 }
