@@ -99,11 +99,11 @@ export async function hasFailed(client: NomadClient, job: JobVersion): Promise<b
     deploymentOf(client, job),
     allAllocationsOf(client, job),
   ]);
-  if (!deployment) {
-    return currentOfUndeployed(body, job).some(isLost);
+  if (deployment?.body.Status === "failed" || deployment?.body.Status === "cancelled") {
+    return true;
   }
-  const { Status } = deployment.body;
-  return Status === "failed" || Status === "cancelled" || currentOf(body, job).some(isLost);
+  const current = deployment ? currentOf(body, job) : currentOfUndeployed(body, job);
+  return current.some(isLost) && !(await isBeingScheduled(client, job));
 }
 
 /** What the tasks of this version went through: the last events and log lines of one allocation that isn't healthy. */
@@ -228,10 +228,7 @@ async function untilRunning(
       return undefined;
     }
     // A replacement may be on its way.
-    if (
-      allocations.some(isLost) &&
-      !(await evaluationsOf(client, job, {}, signal)).body.some((evaluation) => isOpen(evaluation))
-    ) {
+    if (allocations.some(isLost) && !(await isBeingScheduled(client, job, signal))) {
       return `Job ${job.name} failed.`;
     }
     index = answer.index;
@@ -245,6 +242,15 @@ function evaluationsOf(client: NomadClient, job: JobVersion, query: Query, signa
     query: { namespace: job.namespace, ...query },
     signal,
   });
+}
+
+/** Whether the scheduler has still something to do for the job, such as to replace an allocation that is lost. */
+async function isBeingScheduled(
+  client: NomadClient,
+  job: JobVersion,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  return (await evaluationsOf(client, job, {}, signal)).body.some(isOpen);
 }
 
 /** Whether the scheduler has still to act on it: not one that is put off until an allocation's next try. */
