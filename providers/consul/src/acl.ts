@@ -1,10 +1,10 @@
 import type { FunctionHandler, Properties, ResourceHandler } from "@lab/provider-base";
 import { z } from "zod";
-import { difference, expected, withDefaults } from "./bridged.ts";
+import { difference, expected, inputsOf, withDefaults } from "./bridged.ts";
 import { ConsulClient } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
 
-const policySchema = z.looseObject({
+const policySchema = inputsOf({
   name: z.string().min(1),
   description: z.string().optional(),
   rules: z.string().min(1),
@@ -83,7 +83,7 @@ function policyOutputs(policy: ApiPolicy): Properties {
   };
 }
 
-const tokenSchema = z.looseObject({
+const tokenSchema = inputsOf({
   description: z.string().optional(),
   policies: z.array(z.string()).optional(),
   local: z.boolean().optional(),
@@ -192,7 +192,7 @@ export const tokenSecretFunction: FunctionHandler<{ accessorId: string }, Config
   },
 };
 
-const attachmentSchema = z.looseObject({ tokenId: z.string().min(1), policy: z.string().min(1) });
+const attachmentSchema = inputsOf({ tokenId: z.string().min(1), policy: z.string().min(1) });
 
 type Attachment = z.infer<typeof attachmentSchema>;
 

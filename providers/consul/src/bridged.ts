@@ -1,4 +1,21 @@
 import { type Change, compare, type Difference, type Properties, type Value } from "@lab/provider-base";
+import { z } from "zod";
+
+/**
+ * The inputs that the stand-in has of a type, with what the engine keeps among them. Others of the published provider's are
+ * refused: to pass one over could open what it was to close.
+ */
+export function inputsOf<S extends z.ZodRawShape>(shape: S) {
+  return z.strictObject(
+    { ...shape, __defaults: z.array(z.string()).optional() },
+    {
+      error: (issue) =>
+        issue.code === "unrecognized_keys"
+          ? `The lab's stand-in for the Consul provider has no ${issue.keys.join(", ")}; the published plugin may.`
+          : undefined,
+    },
+  );
+}
 
 /**
  * The inputs as the published provider keeps them: each object with the names of the properties that were filled in. Maps, whose

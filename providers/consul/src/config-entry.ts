@@ -1,10 +1,10 @@
 import { type Properties, type ResourceHandler, same, type Value } from "@lab/provider-base";
 import { z } from "zod";
-import { difference, expected, withDefaults } from "./bridged.ts";
+import { difference, expected, inputsOf, withDefaults } from "./bridged.ts";
 import { ConsulClient } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
 
-const inputsSchema = z.looseObject({
+const inputsSchema = inputsOf({
   kind: z.string().min(1),
   name: z.string().min(1),
   configJson: z.string().default("{}"),

@@ -1,10 +1,10 @@
 import { InitializationFailed, type Properties, type ResourceHandler } from "@lab/provider-base";
 import { z } from "zod";
-import { difference, expected, withDefaults } from "./bridged.ts";
+import { difference, expected, inputsOf, withDefaults } from "./bridged.ts";
 import { ConsulClient, ConsulError, pathOf } from "./client.ts";
 import type { Configuration } from "./configuration.ts";
 
-const inputsSchema = z.looseObject({
+const inputsSchema = inputsOf({
   pathPrefix: z.string().min(1),
   subkeys: z.record(z.string(), z.string()).default({}),
 });

@@ -89,6 +89,11 @@ test("a policy's attachment that someone removed is read as gone, with its token
   await policy.remove();
 });
 
+test("what the stand-in does not have is refused, not passed over", async () => {
+  const { failures } = await call("Check", "token", { news: { description: "a", roles: ["ops"] } });
+  expect(failures).toEqual([{ property: "", reason: expect.stringContaining("has no roles") }]);
+});
+
 test("a policy that is attached leaves the token's other rights alone", async () => {
   await create("policy", { name: "more", rules: 'key_prefix "" { policy = "read" }' });
   const body = JSON.stringify({ Description: "rich", ServiceIdentities: [{ ServiceName: "web" }] });

@@ -21,7 +21,7 @@ export interface JobArgs {
   variables?: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /** Whether deleting removes the job from Nomad's records at once. Default: true. */
   purgeOnDelete?: pulumi.Input<boolean>;
-  /** How long the job may take to become healthy, or a batch job to complete. Default: 5 minutes. */
+  /** How long the job may take to become healthy, or a batch job to complete. Default: 7 minutes. */
   timeoutMs?: pulumi.Input<number>;
 }
 
