@@ -34,7 +34,7 @@ export async function findCompiler(
 }
 
 /** The distribution's gcc, in a folder with all that it needs. */
-export async function unpackCompiler(cache: string, folder: string, signal?: AbortSignal): Promise<string> {
+async function unpackCompiler(cache: string, folder: string, signal?: AbortSignal): Promise<string> {
   const wrapper = join(folder, "cc");
   if (existsSync(wrapper)) {
     return wrapper;

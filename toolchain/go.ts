@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { writePem } from "./certificates.ts";
 import { findCompiler } from "./compiler.ts";
 import { unpackPackages } from "./debian.ts";
 import { findAll } from "./on-path.ts";
@@ -43,11 +44,12 @@ export async function findGo(
   work: string,
   signal?: AbortSignal,
 ): Promise<Go> {
-  const variables = {
+  const variables: Record<string, string> = {
     GOMODCACHE: environment.LAB_GOMODCACHE || join(work, "modules"),
     GOCACHE: environment.LAB_GOCACHE || join(work, "builds"),
     GOFLAGS: "-modcacherw -buildvcs=false",
     GOTOOLCHAIN: "local",
+    ...(environment.SSL_CERT_FILE || environment.SSL_CERT_DIR ? {} : { SSL_CERT_FILE: await writePem(work) }),
   };
   let compiler: Promise<string> | undefined;
   const go = (executable: string): Go => ({

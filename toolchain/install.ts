@@ -161,7 +161,9 @@ async function fromRegistry(tool: Tool, tried: string[], job: Job): Promise<Tool
     tool: tool.name,
     step: recipe.kind === "go" ? "building" : "unpacking",
     // Why it doesn't come from its publisher, a wrong checksum above all, is for the user to see.
-    detail: [recipe.standsIn, tried.at(-1)].filter(Boolean).join("; "),
+    detail: [recipe.standsIn, ...tried.filter((line) => line.startsWith("release"))]
+      .filter(Boolean)
+      .join("; "),
   });
   try {
     const record = await installAside(

@@ -1,5 +1,7 @@
-import { mkdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { writeKeyStore } from "./certificates.ts";
 import { unpackPackages } from "./debian.ts";
 import { findAll } from "./on-path.ts";
 import { run } from "./run.ts";
@@ -22,11 +24,14 @@ export async function copyJars(
   const { environment, cache, java, work, signal } = settings;
   const maven = findAll("mvn", environment)[0] ?? (await fetchMaven(cache, work, signal));
   const repository = join(folder, ".m2");
+  const javaHome = join(await realpath(java), "..", "..");
+  const hasCertificates = existsSync(join(javaHome, "lib", "security", "cacerts"));
   await run(
     maven,
     [
       "--batch-mode",
       "--quiet",
+      ...(hasCertificates ? [] : [`-Djavax.net.ssl.trustStore=${await writeKeyStore(work)}`]),
       `-Dmaven.repo.local=${repository}`,
       "-f",
       pom,
@@ -34,7 +39,7 @@ export async function copyJars(
       "-DincludeScope=runtime",
       `-DoutputDirectory=${join(folder, "lib")}`,
     ],
-    { env: { JAVA_HOME: join(java, "..", "..") }, signal },
+    { env: { JAVA_HOME: javaHome }, signal },
   );
   await rm(repository, { recursive: true });
 }
