@@ -74,7 +74,7 @@ exec "$folder/root/usr/bin/gcc" --sysroot="$folder/root" "$@"
  */
 function librariesToLend(root: string): string[] {
   return libraryFolders
-    .flatMap((folder) => globSync(join(root, folder, "*.so.*")))
+    .flatMap((folder) => globSync(join(root, folder, "*.so{,.*}")))
     .filter((library) => libraryFolders.every((folder) => !existsSync(join(folder, basename(library)))));
 }
 

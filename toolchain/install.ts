@@ -1,5 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { archiveClasses, type Trial } from "./class-data.ts";
 import { unpackPackages } from "./debian.ts";
 import { buildGo, findGo, type Go } from "./go.ts";
 import { withLock } from "./lock.ts";
@@ -26,7 +27,7 @@ import {
 /** A step of an installation, for a line of progress. */
 export interface Progress {
   tool: ToolName;
-  step: "waiting" | "downloading" | "building" | "unpacking" | "installed" | "failed";
+  step: "waiting" | "downloading" | "building" | "unpacking" | "archiving" | "installed" | "failed";
   detail?: string;
 }
 
@@ -170,6 +171,13 @@ async function fromRegistry(tool: Tool, tried: string[], job: Job): Promise<Tool
       job.cache,
       { ...tool, licence: recipe.licence ?? tool.licence },
       async (folder) => ({ source: "registry", paths: await make(recipe, folder, job) }),
+      async (folder) => {
+        if (recipe.kind !== "maven") {
+          return {};
+        }
+        job.report({ tool: tool.name, step: "archiving", detail: "its classes, for quicker starts" });
+        return await archive(tool.name, recipe.trial, folder, job);
+      },
     );
     const seconds = Math.round((Date.now() - startedMs) / 1000);
     job.report({ tool: tool.name, step: "installed", detail: `${sources[recipe.kind]}, ${seconds} s` });
@@ -200,21 +208,41 @@ async function make(recipe: Recipe, folder: string, job: Job): Promise<Record<st
       }
       return paths;
     }
-    case "maven": {
-      const java = await readRecord(job.cache, "java", "17");
-      if (!java) {
-        throw new Error("It needs the Java that is not installed.");
-      }
-      await copyJars(join(import.meta.dirname, recipe.pom), folder, {
-        ...job,
-        java: java.paths.executable as string,
-      });
+    case "maven":
+      await copyJars(join(import.meta.dirname, recipe.pom), folder, { ...job, java: await java(job) });
       return { lib: "lib" };
-    }
     case "debian":
       await unpackPackages(recipe.packages, job.cache, folder, { signal: job.signal });
       await mkdir(join(folder, "usr/lib/x86_64-linux-gnu"), { recursive: true });
       return recipe.paths;
+  }
+}
+
+async function java(job: Job): Promise<string> {
+  const record = await readRecord(job.cache, "java", "17");
+  if (!record) {
+    throw new Error("It needs the Java that is not installed.");
+  }
+  return record.paths.executable as string;
+}
+
+/** The server runs without its archive too, only slower: a failure is told, and is no reason to end. */
+async function archive(
+  tool: ToolName,
+  trial: Trial,
+  folder: string,
+  job: Job,
+): Promise<Record<string, string>> {
+  try {
+    await archiveClasses(
+      { ...trial, configuration: join(import.meta.dirname, trial.configuration) },
+      { ...job, java: await java(job), lib: join(folder, "lib"), archive: join(folder, "classes.jsa") },
+    );
+    return { cds: "classes.jsa" };
+  } catch (error) {
+    job.signal?.throwIfAborted();
+    job.report({ tool, step: "archiving", detail: (error as Error).message });
+    return {};
   }
 }
 

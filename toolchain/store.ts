@@ -53,29 +53,45 @@ function look(path: string): string | undefined {
   return found?.isFile() ? `${found.size} ${found.mtimeMs}` : undefined;
 }
 
+/** What an installation has made, and where in its folder (relative paths) or elsewhere (absolute ones) it is. */
+export interface Filled {
+  source: Source;
+  where?: string;
+  paths: Record<string, string>;
+}
+
 /**
- * Fills a folder aside, then renames it into place with its record: an interrupted installation leaves nothing that looks like
- * a whole one.
+ * Fills a folder aside, renames it into place, and writes its record last: an interrupted installation leaves nothing that
+ * looks like a whole one.
  *
- * @param fill fills the folder and says where in it things are (relative paths), or elsewhere (absolute ones)
+ * @param fill fills the folder
+ * @param finish adds what can only be made in place
  */
 export async function installAside(
   cache: string,
   tool: { name: string; version: string; licence: string },
-  fill: (folder: string) => Promise<{ source: Source; where?: string; paths: Record<string, string> }>,
+  fill: (folder: string) => Promise<Filled>,
+  finish: (folder: string) => Promise<Record<string, string>> = async () => ({}),
 ): Promise<ToolRecord> {
   const final = toolFolder(cache, tool.name, tool.version);
   await mkdir(join(cache, "tools", tool.name), { recursive: true });
   const aside = await mkdtemp(join(cache, "tools", tool.name, `.${tool.version}-${process.pid}-`));
   try {
     const { source, where = final, paths } = await fill(aside);
+    await rm(final, { recursive: true, force: true });
+    await rename(aside, final);
     const record: ToolRecord = {
       name: tool.name,
       version: tool.version,
       source,
       where,
       licence: tool.licence,
-      paths: Object.fromEntries(Object.entries(paths).map(([use, path]) => [use, resolve(final, path)])),
+      paths: Object.fromEntries(
+        Object.entries({ ...paths, ...(await finish(final)) }).map(([use, path]) => [
+          use,
+          resolve(final, path),
+        ]),
+      ),
     };
     if (source === "path") {
       record.seen = Object.fromEntries(
@@ -85,9 +101,7 @@ export async function installAside(
         }),
       );
     }
-    await writeFile(join(aside, "record.json"), `${JSON.stringify(record, null, 2)}\n`);
-    await rm(final, { recursive: true, force: true });
-    await rename(aside, final);
+    await writeFile(join(final, "record.json"), `${JSON.stringify(record, null, 2)}\n`);
     return record;
   } catch (error) {
     await rm(aside, { recursive: true, force: true });

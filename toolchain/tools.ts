@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Trial } from "./class-data.ts";
 import type { GoProgram } from "./go.ts";
 import { findVersion } from "./on-path.ts";
 import type { Release } from "./release.ts";
@@ -20,7 +21,7 @@ export type ToolName =
 /** How a tool is made from packages of a registry. */
 export type Recipe =
   | { kind: "go"; programs: Record<string, GoProgram> }
-  | { kind: "maven"; pom: string }
+  | { kind: "maven"; pom: string; trial: Trial }
   | { kind: "debian"; packages: string[]; paths: Record<string, string> };
 
 /** Where a tool comes from, in the order in which it is looked for. */
@@ -168,14 +169,22 @@ export const tools: readonly Tool[] = [
     version: "5.0.9",
     licence: "Apache-2.0",
     purpose: "the column-family model",
-    recipe: { kind: "maven", pom: "cassandra/pom.xml" },
+    recipe: {
+      kind: "maven",
+      pom: "cassandra/pom.xml",
+      trial: { configuration: "cassandra/trial", started: /Startup complete$/m },
+    },
   },
   {
     name: "neo4j",
     version: "5.26.30",
     licence: "GPL-3.0",
     purpose: "the graph model",
-    recipe: { kind: "maven", pom: "neo4j/pom.xml" },
+    recipe: {
+      kind: "maven",
+      pom: "neo4j/pom.xml",
+      trial: { configuration: "neo4j/trial", started: /Started\.$/m },
+    },
   },
   {
     name: "mongodb",
@@ -222,7 +231,8 @@ export interface Tools {
   };
   redis: { server: string; libraryPath: string };
   java: string;
-  cassandra: { lib: string };
+  /** `cds` is an archive of the classes that it loads, for `-XX:SharedArchiveFile`. */
+  cassandra: { lib: string; cds?: string };
   neo4j: { lib: string; cds?: string };
   mongodb: { kind: "mongod" | "ferretdb"; binary: string; version: string };
 }
@@ -281,7 +291,7 @@ export async function locateTools(environment: NodeJS.ProcessEnv = process.env):
     },
     redis: { server: path("redis", "server"), libraryPath: paths("redis").libraryPath ?? "" },
     java: path("java", "executable"),
-    cassandra: { lib: path("cassandra", "lib") },
+    cassandra: { lib: path("cassandra", "lib"), cds: paths("cassandra").cds },
     neo4j: { lib: path("neo4j", "lib"), cds: paths("neo4j").cds },
     mongodb: mongod
       ? { kind: "mongod", binary: mongod, version: "8" }
