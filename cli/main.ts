@@ -52,12 +52,14 @@ for (const command of [
 }
 
 // A reader that has seen enough (`lab logs … | head`) is no mistake.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") {
-    throw error;
-  }
-  process.exit(exitCodes.ok);
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") {
+      throw error;
+    }
+    process.exit(exitCodes.ok);
+  });
+}
 
 try {
   await program.parseAsync();

@@ -172,14 +172,15 @@ job "redis" {
         EOT
       }
 
-      # Only hashes, so that no password lies in the file. The last rule wins in an ACL.
+      # Only hashes, so that no password lies in the file. The last rule wins in an ACL. Nobody can log in as `default`, but
+      # Redis reads its append-only file as that user, and drops transactions for which it lacks the rights.
       template {
         destination = "secrets/users.acl"
         perms       = "0600"
         change_mode = "restart"
         data        = <<-EOT
           {{ with nomadVar "nomad/jobs/redis" -}}
-          user default off
+          user default off ~* &* +@all
           user admin on #{{ .admin_password.Value | sha256Hex }} ~* &* +@all
           user cart on #{{ .cart_password.Value | sha256Hex }} ~cart:* ~session:* ~user:* resetchannels +@all -@admin -@dangerous +info
           {{- end }}

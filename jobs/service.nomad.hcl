@@ -110,6 +110,10 @@ job "service" {
     healthy_deadline  = "5m"
     progress_deadline = "6m"
     auto_revert       = true
+
+    # The old instance stays until a new one is healthy. Not with a fixed port, which two can't have at once.
+    canary       = var.port == 0 ? min(var.count, 1) : 0
+    auto_promote = var.port == 0 && var.count > 0
   }
 
   # For failures outside a task (a hook of the allocation): tasks themselves restart in place, see `restart`.

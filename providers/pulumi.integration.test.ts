@@ -4,12 +4,13 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePorts, until } from "../tests/servers/agent.ts";
+import { until } from "../tests/servers/agent.ts";
 import { type ConsulServer, startConsul } from "../tests/servers/consul.ts";
 import { type NomadServer, startNomad } from "../tests/servers/nomad.ts";
 import { locateTools } from "../toolchain/tools.ts";
 import { installConsulPlugin } from "./consul/src/install.ts";
 import { type Identity, identify, isAlive } from "./host/src/identity.ts";
+import { freePorts } from "./host/src/ports.ts";
 
 /** Pulumi's own command, on a program of its own, with the state in a folder of its own. */
 const root = resolve(import.meta.dirname, "..");

@@ -1,12 +1,14 @@
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
-import { removeFolder } from "../../providers/host/src/stop.ts";
+import { removeFolder, stopSupervised } from "../../providers/host/src/stop.ts";
 import { LabError } from "../errors.ts";
 import { printResult, say } from "../output.ts";
 import { pulumi } from "../pulumi.ts";
 import { type Stack, syncConfig } from "../stack.ts";
 import { clearStaleLocks, forgetPendingOperations, hasState } from "../state.ts";
 import { stackOf, wantsJson } from "./options.ts";
+
+const unrecordedTimeoutMs = 10_000;
 
 export function destroyCommand(): Command {
   return new Command("destroy")
@@ -38,6 +40,8 @@ export async function destroy(stack: Stack): Promise<void> {
     });
     await pulumi(stack, ["stack", "rm", "--yes"]);
   }
+  // What a killed update has started and could not record.
+  await stopSupervised(stack.folders.stack, "", unrecordedTimeoutMs);
   await removeFolder(stack.folders.stack);
 }
 

@@ -45,6 +45,8 @@ export async function down(stack: Stack): Promise<string[]> {
     await stop(agent, agentTimeoutMs);
     await stopSupervised(agent.stateFolder, agent.command, taskTimeoutMs);
   }
+  // What a killed update has started and could not record.
+  await stopSupervised(stack.folders.stack, "", agentTimeoutMs);
   return running;
 }
 

@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -92,30 +91,4 @@ export async function until(
     await delay(50);
   }
   throw new Error(`Waited ${deadlineMs} ms in vain for ${what}`, { cause });
-}
-
-/**
- * The first of so many consecutive ports that are free. They lie below Linux's range for outgoing connections, which
- * could take one later.
- */
-export async function freePorts(count: number): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const base = 20_000 + Math.floor(Math.random() * 120) * 100;
-    const free = await Promise.all(Array.from({ length: count }, (_, offset) => isFree(base + offset)));
-    if (free.every(Boolean)) {
-      return base;
-    }
-  }
-  throw new Error(`No ${count} consecutive ports are free between 20000 and 32000.`);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await once(server.listen(port, "127.0.0.1"), "listening");
-  } catch {
-    return false;
-  }
-  await new Promise((resolve) => server.close(resolve));
-  return true;
 }

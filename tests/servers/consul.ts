@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { freePorts } from "../../providers/host/src/ports.ts";
 import { locateTools } from "../../toolchain/tools.ts";
-import { createAgent, freePorts } from "./agent.ts";
+import { createAgent } from "./agent.ts";
 
 /** A Consul server with access control, by default deny. */
 export interface ConsulServer {

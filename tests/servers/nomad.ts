@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { freePorts } from "../../providers/host/src/ports.ts";
 import { locateTools } from "../../toolchain/tools.ts";
-import { createAgent, freePorts, until } from "./agent.ts";
+import { createAgent, until } from "./agent.ts";
 
 export interface NomadOptions {
   /** `host:port` or URL of the Consul to register services with. Without one Nomad is alone. */

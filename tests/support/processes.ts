@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { commandOf } from "../../providers/host/src/identity.ts";
+import { commandOf, readProc } from "../../providers/host/src/identity.ts";
 import { processes } from "../../providers/host/src/ports.ts";
 import { belongsTo } from "../../providers/host/src/stop.ts";
 
@@ -18,28 +17,26 @@ export function processesOf(stackFolder: string): LabProcess[] {
     .map((pid) => ({ pid, ...describe(pid) }));
 }
 
+/** An executor is started with the path of its log: `…/alloc/<allocation>/<task>/executor.out`. */
+const taskFolder = /\/alloc\/([^/]+\/[^/]+)\//;
+
 function describe(pid: number): Omit<LabProcess, "pid"> {
   const command = commandOf(pid);
   if (/\/(nomad|consul) agent /.test(command)) {
     return { kind: "agent", of: command.includes("/consul agent") ? "consul" : "nomad" };
   }
   if (/\/nomad executor /.test(command)) {
-    return { kind: "executor", of: command.match(/\/alloc\/([^/]+\/[^/]+)\//)?.[1] ?? command };
+    return { kind: "executor", of: command.match(taskFolder)?.[1] ?? command };
   }
   if (/\/nomad logmon/.test(command)) {
     return { kind: "log collector", of: "" };
   }
-  const variables = environmentOf(pid);
-  return { kind: "task", of: `${variables.get("NOMAD_ALLOC_ID")}/${variables.get("NOMAD_TASK_NAME")}` };
+  // A task is its executor's child. Its own environment and folder say nothing: some servers change both.
+  const executor = commandOf(parentOf(pid));
+  return { kind: "task", of: executor.match(taskFolder)?.[1] ?? command };
 }
 
-function environmentOf(pid: number): Map<string, string> {
-  try {
-    const entries = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-    return new Map(
-      entries.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
-    );
-  } catch {
-    return new Map();
-  }
+function parentOf(pid: number): number {
+  const stat = readProc(pid, "stat") ?? "";
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { execa } from "execa";
 import { portSpan } from "../../infra/ports.ts";
+import { freePorts } from "../../providers/host/src/ports.ts";
 import { removeFolder } from "../../providers/host/src/stop.ts";
 import { cacheFolder } from "../../toolchain/store.ts";
-import { freePorts } from "../servers/agent.ts";
 
 /** What a `lab` command did. */
 export interface Outcome {

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { createServer } from "node:net";
 import { commandOf } from "./identity.ts";
 
 /** Who listens on a TCP port. */
@@ -73,4 +75,30 @@ export function processes(): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
+}
+
+/**
+ * The first of so many consecutive ports that are free. They lie below Linux's range for outgoing connections, which
+ * could take one later.
+ */
+export async function freePorts(count: number): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const base = 20_000 + Math.floor(Math.random() * 120) * 100;
+    const free = await Promise.all(Array.from({ length: count }, (_, offset) => isFree(base + offset)));
+    if (free.every(Boolean)) {
+      return base;
+    }
+  }
+  throw new Error(`No ${count} consecutive ports are free between 20000 and 32000.`);
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, "127.0.0.1"), "listening");
+  } catch {
+    return false;
+  }
+  await new Promise((resolve) => server.close(resolve));
+  return true;
 }

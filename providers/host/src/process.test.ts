@@ -7,8 +7,9 @@ import { join } from "node:path";
 import type { Context } from "@lab/provider-base";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { z } from "zod";
-import { freePorts, until } from "../../../tests/servers/agent.ts";
+import { until } from "../../../tests/servers/agent.ts";
 import { type Identity, identify, isAlive } from "./identity.ts";
+import { freePorts } from "./ports.ts";
 import { processHandler } from "./process.ts";
 
 const handler = processHandler as Required<typeof processHandler>;

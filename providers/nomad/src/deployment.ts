@@ -52,6 +52,7 @@ interface Allocation {
 interface TaskState {
   State: string;
   Failed: boolean;
+  Restarts: number;
   Events: Array<{ Type: string; DisplayMessage: string; Time: number }>;
 }
 
@@ -60,6 +61,9 @@ interface TaskState {
  * Consul, only after it answers.
  */
 const placementGraceMs = 20_000;
+
+/** A task that has ended so often before it was ever healthy will go on so: its deployment need not wait for the deadline. */
+const crashLoopRestarts = 5;
 
 /** How many events and log lines of a failed task an error shows. */
 const shownEvents = 8;
@@ -191,7 +195,7 @@ async function untilDeployed(
 ): Promise<string | undefined> {
   let shown = "";
   for (let index = 0; ; ) {
-    const deployment = await deploymentOf(client, job, { index, wait: "10s" }, signal);
+    const deployment = await deploymentOf(client, job, { index, wait: "1s" }, signal);
     if (!deployment) {
       // Batch and system jobs, and services without an `update` block or with nothing to place, have none.
       return await untilRunning(client, job, signal);
@@ -203,6 +207,12 @@ async function untilDeployed(
     if (Status === "failed" || Status === "cancelled") {
       return `The deployment of job ${job.name} ${Status === "failed" ? "failed" : "was cancelled"}: ${StatusDescription}`;
     }
+    const crashing = await crashingTask(client, job, signal);
+    if (crashing !== undefined) {
+      // Nomad goes back to the last version that was healthy, where the job says so.
+      await client.json(`/v1/deployment/fail/${deployment.body.ID}`, { method: "PUT", signal });
+      return `The deployment of job ${job.name} failed: task ${crashing} ended ${crashLoopRestarts} times.`;
+    }
     const state = Object.values(TaskGroups)
       .map(({ HealthyAllocs, DesiredTotal }) => `${HealthyAllocs} of ${DesiredTotal} healthy`)
       .join(", ");
@@ -212,6 +222,19 @@ async function untilDeployed(
     }
     index = deployment.index;
   }
+}
+
+/** A task of this version that ends again and again without having been healthy. */
+async function crashingTask(
+  client: NomadClient,
+  job: JobVersion,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { body } = await allAllocationsOf(client, job, {}, signal);
+  return currentOf(body, job)
+    .filter(({ DeploymentStatus }) => !DeploymentStatus?.Healthy)
+    .flatMap(({ TaskStates }) => Object.entries(TaskStates ?? {}))
+    .find(([, { Restarts }]) => Restarts >= crashLoopRestarts)?.[0];
 }
 
 /** Waits by what the allocations say: all running, or those of a batch job complete. */

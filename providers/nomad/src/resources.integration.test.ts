@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePorts } from "../../../tests/servers/agent.ts";
 import { type NomadServer, startNomad } from "../../../tests/servers/nomad.ts";
 import { type Method, type StartedProvider, startProvider } from "../../base/src/client.ts";
+import { freePorts } from "../../host/src/ports.ts";
 
 const types = {
   variable: "nomad:index/variable:Variable",

@@ -1,0 +1,214 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa, type ResultPromise } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { StatusReport } from "../cli/commands/status.ts";
+import { until } from "./servers/agent.ts";
+import { processesOf } from "./support/processes.ts";
+import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
+
+/** How long Nomad may take to bring something back. */
+const recoveryMs = 120_000;
+
+let lab: ThrowawayLab;
+let tokens: Record<string, string>;
+
+beforeAll(async () => {
+  lab = await createThrowawayLab("broken");
+});
+
+afterAll(() => lab?.remove());
+
+function stackFolder(): string {
+  return join(lab.home, lab.stack);
+}
+
+/** Starts `lab up`, and sends a signal to it and all that it started as soon as it says something. */
+async function upUntil(said: RegExp, signal: NodeJS.Signals): Promise<number | undefined> {
+  const run = lab.start(["up"]) as ResultPromise<{ reject: false }>;
+  let isSent = false;
+  for await (const line of run.iterable({ from: "stderr" })) {
+    if (!isSent && said.test(line)) {
+      isSent = true;
+      process.kill(-(run.pid as number), signal);
+    }
+  }
+  expect(isSent, `lab up said nothing like ${said}`).toBe(true);
+  return (await run).exitCode;
+}
+
+async function healthy(): Promise<boolean> {
+  const { jobs } = await lab.json<StatusReport>(["status"]);
+  return jobs.length > 0 && jobs.every(({ state }) => state !== "unhealthy");
+}
+
+function gateway(path: string, init?: RequestInit): Promise<Response> {
+  return fetch(`http://127.0.0.1:${lab.portBase + 50}${path}`, init);
+}
+
+/** What every service has acknowledged, and where it is read again. */
+const writes = [
+  { write: "/api/users/7001", body: { name: "Kept", email: "kept@example.org" }, read: "/api/users/7001" },
+  {
+    write: "/api/products/kept-1",
+    body: { name: "Kept", category: "kept", priceCents: 1 },
+    read: "/api/products/kept-1",
+  },
+  { write: "/api/cart/7001/items/kept-1", body: { quantity: 3 }, read: "/api/cart/7001" },
+  { write: "/api/analytics/rows/7001/kept", body: { value: "yes" }, read: "/api/analytics/rows/7001" },
+  { write: "/api/social/people/Kept", body: undefined, read: "/api/social/people/Kept/friends" },
+];
+
+async function writeAll(): Promise<void> {
+  for (const { write, body } of writes) {
+    const response = await gateway(write, {
+      method: "PUT",
+      headers: body ? { "content-type": "application/json" } : {},
+      body: JSON.stringify(body),
+    });
+    expect(response.ok, `${write}: ${response.status}`).toBe(true);
+  }
+}
+
+async function expectAllWrites(): Promise<void> {
+  for (const { read } of writes) {
+    const response = await gateway(read);
+    expect(response.status, `${read}: ${await response.clone().text()}`).toBe(200);
+  }
+  expect(await (await gateway("/api/cart/7001")).json()).toMatchObject({
+    items: [{ sku: "kept-1", quantity: 3 }],
+  });
+}
+
+describe("an interrupted up is completed by the next", () => {
+  test("Ctrl-C while the platform starts", async () => {
+    expect(await upUntil(/Process consul created/, "SIGINT")).toBe(130);
+  });
+
+  test("kill -9 while jobs start", async () => {
+    await upUntil(/Job artifacts created/, "SIGKILL");
+  });
+
+  test("up completes it, and removes the lock of the killed one", async () => {
+    const { exitCode, stderr } = await lab.lab(["up"]);
+    expect(stderr).toContain("Removed the lock");
+    expect(exitCode, stderr).toBe(0);
+    tokens = await lab.json(["env"]);
+    await writeAll();
+  });
+});
+
+describe("kill -9", () => {
+  /** The names of the jobs by the ids of their allocations. */
+  async function jobsByAllocation(): Promise<Map<string, string>> {
+    const response = await fetch(`${tokens.NOMAD_ADDR}/v1/allocations`, {
+      headers: { "x-nomad-token": tokens.NOMAD_TOKEN as string },
+    });
+    const allocations = (await response.json()) as Array<{ ID: string; JobID: string }>;
+    return new Map(allocations.map(({ ID, JobID }) => [ID, JobID]));
+  }
+
+  test.each(["task", "executor"] as const)("of every %s: Nomad brings each back", async (kind) => {
+    const jobs = await jobsByAllocation();
+    const victims = processesOf(stackFolder()).filter((process) => process.kind === kind);
+    expect(new Set(victims.map(({ of }) => jobs.get(of.split("/")[0] as string))).size).toBe(13);
+    for (const { pid, of } of victims) {
+      process.kill(pid, "SIGKILL");
+      await until(
+        `${jobs.get(of.split("/")[0] as string)} to have another ${kind}`,
+        () =>
+          processesOf(stackFolder()).some(
+            (other) => other.kind === "task" && other.of === of && other.pid !== pid,
+          ),
+        recoveryMs,
+      );
+    }
+    await until("all to be healthy", healthy, recoveryMs);
+    await expectAllWrites();
+  });
+
+  test.each(["nomad", "consul"])("of %s: plain pulumi up brings it back", async (agent) => {
+    const { stdout: exports } = await lab.lab(["env"]);
+    const victim = processesOf(stackFolder()).find(({ kind, of }) => kind === "agent" && of === agent);
+    process.kill(victim?.pid as number, "SIGKILL");
+    const { exitCode, all } = await execa(
+      "sh",
+      ["-c", `${exports}\npulumi up --yes --skip-preview --non-interactive`],
+      {
+        cwd: lab.root,
+        all: true,
+        reject: false,
+        stdin: "ignore",
+      },
+    );
+    expect(exitCode, all).toBe(0);
+    await until("all to be healthy", healthy, recoveryMs);
+    await expectAllWrites();
+  });
+
+  test("of everything at once: up brings all back", async () => {
+    for (const { pid } of processesOf(stackFolder())) {
+      process.kill(pid, "SIGKILL");
+    }
+    const { exitCode, stderr } = await lab.lab(["up"]);
+    expect(exitCode, stderr).toBe(0);
+    expect(await healthy()).toBe(true);
+    await expectAllWrites();
+  });
+});
+
+describe("a mistake", () => {
+  test("a broken job file is one clear error, and mended is no error any more", async () => {
+    const file = join(lab.root, "jobs/nats.nomad.hcl");
+    const good = await text(file);
+    await writeFile(file, good.replace('group "nats"', 'gruop "nats"'));
+    const { exitCode, stderr } = await lab.lab(["up"]);
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain("gruop");
+    await writeFile(file, good);
+    expect((await lab.lab(["up"])).exitCode).toBe(0);
+  });
+
+  test("a service that can't start is an error with its last lines; the old one goes on", async () => {
+    const file = join(lab.root, "services/cart/src/main.ts");
+    const good = await text(file);
+    await writeFile(file, `throw new Error("broken on purpose");\n${good}`);
+    const { exitCode, stderr } = await lab.lab(["up"]);
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain("broken on purpose");
+    await expectAllWrites();
+    await writeFile(file, good);
+    expect((await lab.lab(["up"])).exitCode).toBe(0);
+  });
+
+  test("a wrong passphrase is one clear error", async () => {
+    const file = join(lab.home, "passphrase");
+    const good = await text(file);
+    await writeFile(file, "wrong\n");
+    const { exitCode, stderr } = await lab.lab(["up"]);
+    await writeFile(file, good);
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain("passphrase");
+  });
+});
+
+describe("destroy", () => {
+  test("of an environment whose processes are all dead leaves nothing", async () => {
+    for (const { pid } of processesOf(stackFolder())) {
+      process.kill(pid, "SIGKILL");
+    }
+    const { exitCode, stderr } = await lab.lab(["destroy", "--yes"]);
+    expect(exitCode, stderr).toBe(0);
+    expect(processesOf(stackFolder())).toEqual([]);
+    expect((await execa("cat", ["/proc/self/mounts"])).stdout).not.toContain(
+      stackFolder().replaceAll(" ", "\\040"),
+    );
+  });
+
+  test("of an environment that is half made leaves nothing", async () => {
+    await upUntil(/Process nomad created/, "SIGKILL");
+    const { exitCode, stderr } = await lab.lab(["destroy", "--yes"]);
+    expect(exitCode, stderr).toBe(0);
+    expect(processesOf(stackFolder())).toEqual([]);
+  });
+});
