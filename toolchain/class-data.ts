@@ -18,7 +18,7 @@ export interface Trial {
 /**
  * Starts a server on an empty folder and archives the classes that it has loaded, so that later starts need not parse and
  * verify them again. Java ignores the archive when it, the jars or their paths have changed since: it must be made where the
- * jars stay.
+ * jars stay. From a path with a space Java 17 archives next to nothing.
  *
  * @param archive the file to make
  * @param work takes the server's folder
