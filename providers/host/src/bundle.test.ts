@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -139,3 +139,27 @@ test("a source that can't be bundled is named with its line, and nothing is rele
   await expect(call).rejects.toThrow(/Could not resolve "\.\/greet\.ts"/);
   await expect(readdir(join(folder, "releases"))).rejects.toThrow(/ENOENT/);
 });
+
+test("an unchanged service is not bundled again, a changed one is", async () => {
+  const inputs = inputsOf("checkout");
+  const source = join(folder, "checkout/packages/shout.ts");
+  // Files that are as new as the bundle may have changed while it was made.
+  await aged(join(folder, "checkout"));
+  const { digest } = await handler.check(context, inputs);
+  const record = join(
+    inputs.releases,
+    "records",
+    (await readdir(join(inputs.releases, "records")))[0] as string,
+  );
+  const recorded = await readFile(record, "utf8");
+  await writeFile(record, recorded.replace(digest as string, "f".repeat(64)));
+  expect((await handler.check(context, inputs)).digest).toBe("f".repeat(64));
+  await writeFile(source, `${await readFile(source, "utf8")}\nexport const more = 1;`);
+  expect((await handler.check(context, inputs)).digest).toBe(digest);
+});
+
+async function aged(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true })) {
+    await utimes(join(folder, entry), 1_700_000_000, 1_700_000_000);
+  }
+}

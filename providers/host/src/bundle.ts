@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { type Change, compare, type ResourceHandler } from "@lab/provider-base";
-import { build } from "esbuild";
+import { build as esbuild } from "esbuild";
 import { pack } from "tar-stream";
 import { z } from "zod";
+import { appearance, recordBundle, recordedDigest } from "./bundle-record.ts";
 
 const inputsSchema = z.strictObject({
   name: z.string().min(1),
@@ -31,7 +32,10 @@ export const bundleHandler: ResourceHandler<Inputs, Outputs> = {
   inputs: inputsSchema,
 
   async check(_context, inputs) {
-    return { ...inputs, digest: digestOf(await archiveOf(inputs.entry)) };
+    return {
+      ...inputs,
+      digest: recordedDigest(inputs.releases, inputs.entry) ?? (await bundle(inputs)).digest,
+    };
   },
 
   async diff(_context, { oldInputs, olds, news }) {
@@ -55,9 +59,14 @@ export const bundleHandler: ResourceHandler<Inputs, Outputs> = {
 };
 
 async function release(inputs: Inputs): Promise<Outputs> {
-  const archive = await archiveOf(inputs.entry);
-  const digest = digestOf(archive);
-  const file = join(inputs.releases, `${digest}.tar.gz`);
+  const recorded = recordedDigest(inputs.releases, inputs.entry);
+  if (recorded !== undefined && existsSync(archiveFile(inputs.releases, recorded))) {
+    return { ...inputs, digest: recorded, archive: archiveFile(inputs.releases, recorded) };
+  }
+  const built = recorded === undefined ? undefined : builtBefore.get(recorded);
+  const { digest, archive } = built ? { digest: recorded as string, archive: built } : await bundle(inputs);
+  builtBefore.delete(digest);
+  const file = archiveFile(inputs.releases, digest);
   if (!existsSync(file)) {
     await mkdir(inputs.releases, { recursive: true });
     await writeFile(`${file}.${process.pid}.new`, archive);
@@ -66,12 +75,40 @@ async function release(inputs: Inputs): Promise<Outputs> {
   return { ...inputs, digest, archive: file };
 }
 
+/** What `check` has built, for the `create` or `update` that may follow in the same process. */
+const builtBefore = new Map<string, Buffer>();
+
+/** How much older than the clock the kernel's time stamps of files may be. */
+const timestampLagNs = 20_000_000n;
+
+/** Bundles, and remembers what was read for it. */
+async function bundle({ releases, entry }: Inputs): Promise<{ digest: string; archive: Buffer }> {
+  const startedNs = BigInt(Date.now()) * 1_000_000n - timestampLagNs;
+  const { archive, inputs } = await build(entry);
+  const digest = digestOf(archive);
+  const appearances = Object.fromEntries(inputs.map((file) => [file, appearance(file)]));
+  // A file that was written while it was bundled may have been read before or after.
+  if (Object.values(appearances).every((text) => BigInt(text.split(" ")[0] as string) < startedNs)) {
+    recordBundle(releases, entry, digest, appearances);
+  }
+  builtBefore.set(digest, archive);
+  return { digest, archive };
+}
+
+function archiveFile(releases: string, digest: string): string {
+  return join(releases, `${digest}.tar.gz`);
+}
+
 /**
  * Bundles an entry point with everything it imports into a `.tar.gz` of `main.js` and its source map. The same sources
  * give the same bytes wherever the checkout lies: no time, owner or absolute path goes in.
  */
 export async function archiveOf(entry: string): Promise<Buffer> {
-  const { outputFiles } = await build({
+  return (await build(entry)).archive;
+}
+
+async function build(entry: string): Promise<{ archive: Buffer; inputs: string[] }> {
+  const { outputFiles, metafile } = await esbuild({
     entryPoints: [entry],
     absWorkingDir: dirname(entry),
     outfile: "main.js",
@@ -86,6 +123,7 @@ export async function archiveOf(entry: string): Promise<Buffer> {
     charset: "utf8",
     banner: { js: banner },
     logLevel: "silent",
+    metafile: true,
   });
   const archive = pack();
   for (const { path, contents } of outputFiles.sort((one, other) => one.path.localeCompare(other.path))) {
@@ -93,7 +131,10 @@ export async function archiveOf(entry: string): Promise<Buffer> {
     archive.entry({ name, mtime: new Date(0), mode: 0o644 }, Buffer.from(contents));
   }
   archive.finalize();
-  return promisify(gzip)(await buffer(archive), { level: 9 });
+  return {
+    archive: await promisify(gzip)(await buffer(archive), { level: 9 }),
+    inputs: Object.keys(metafile.inputs).map((file) => resolve(dirname(entry), file)),
+  };
 }
 
 function digestOf(archive: Buffer): string {
