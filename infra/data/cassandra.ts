@@ -32,6 +32,7 @@ export class Cassandra extends pulumi.ComponentResource {
         variables: {
           java: tools.java,
           lib: tools.cassandra.lib,
+          cds_archive: tools.cassandra.cds ?? "",
           probe: `${folders.root}/jobs/probe.pl`,
           data_dir: `${folders.data}/cassandra`,
           port: at.port,
