@@ -1,9 +1,11 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
 import type { Changes } from "../cli/commands/up.ts";
 import { type ServiceName, serviceNames } from "../infra/environment.ts";
+import { testedCommands } from "./support/documents.ts";
 import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
 
 interface UpReport extends StatusReport {
@@ -279,15 +281,29 @@ test("no secret is in plain text in the state, the logs, the job specifications 
   }
 });
 
-test("an edit of one service rolls that service and no other", async () => {
+test("an edit of one service rolls that service and no other, and no request fails meanwhile", async () => {
   const file = join(lab.root, "services/cart/src/main.ts");
   const before = await instances();
-  const { writeFile } = await import("node:fs/promises");
+  const callers = new AbortController();
+  const answers = Promise.all(Array.from({ length: 4 }, () => statuses("/api/cart/101", callers.signal)));
   await writeFile(file, (await text(file)).replace("Carts that expire", "Carts that still expire"));
   await lab.json(["up"]);
+  callers.abort();
+  const counts = (await answers).flat();
+  expect(counts.length).toBeGreaterThan(100);
+  expect(counts.filter((status) => status !== 200)).toEqual([]);
   const after = await instances();
   const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
   expect(changed).toEqual(["cart"]);
+
+  /** Asks again and again, and gives all statuses. */
+  async function statuses(path: string, signal: AbortSignal): Promise<number[]> {
+    const seen: number[] = [];
+    while (!signal.aborted) {
+      seen.push((await send("GET", path)).status);
+    }
+    return seen;
+  }
 
   /** Which allocation each job runs. */
   async function instances(): Promise<Record<string, string>> {
@@ -306,6 +322,22 @@ test("an edit of one service rolls that service and no other", async () => {
         .filter(({ ClientStatus, JobType }) => ClientStatus === "running" && JobType === "service")
         .map(({ JobID, ID }) => [JobID, ID]),
     );
+  }
+});
+
+test("what the README says to type does what it says", async () => {
+  const { stdout: exports } = await lab.lab(["env"]);
+  const commands = testedCommands(await text(join(lab.root, "README.md")));
+  expect(commands.length).toBeGreaterThan(5);
+  for (const { command, prints } of commands) {
+    const { exitCode, stdout, stderr } = await execa("sh", ["-c", `${exports}\n${command}`], {
+      cwd: lab.root,
+      env: lab.environment,
+      reject: false,
+      stdin: "ignore",
+    });
+    expect(exitCode, `${command}\n${stderr}`).toBe(0);
+    expect(stdout, command).toContain(prints);
   }
 });
 

@@ -74,5 +74,7 @@ export function typed(text: string): string | number | boolean {
   if (text === "true" || text === "false") {
     return text === "true";
   }
-  return text !== "" && String(Number(text)) === text ? Number(text) : text;
+  const number = Number(text);
+  // Only what a number would be written as: a text such as 007 stays one.
+  return Number.isFinite(number) && String(number) === text ? number : text;
 }
