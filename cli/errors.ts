@@ -1,3 +1,5 @@
+import { CommanderError } from "commander";
+
 /** What the exit code of a `lab` command means. */
 export const exitCodes = {
   ok: 0,
@@ -32,6 +34,14 @@ export class LabError extends Error {
 export function asLabError(error: unknown): LabError {
   if (error instanceof LabError) {
     return error;
+  }
+  if (error instanceof CommanderError) {
+    return new LabError(
+      "usage",
+      "usage",
+      error.message.replace(/^error: /, ""),
+      "lab --help shows what there is.",
+    );
   }
   const { name, message, stack, remedy } = error as Error & { remedy?: string };
   if (remedy !== undefined) {

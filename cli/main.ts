@@ -64,11 +64,15 @@ for (const stream of [process.stdout, process.stderr]) {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (error instanceof CommanderError && error.exitCode === 0) {
+    process.exitCode = exitCodes.ok;
   } else {
+    const json = process.argv.includes("--json");
     const problem = asLabError(error);
-    printError(process.argv.includes("--json"), problem);
+    // Commander has said in words what is wrong with the command line.
+    if (json || !(error instanceof CommanderError)) {
+      printError(json, problem);
+    }
     process.exitCode = problem.exitCode;
   }
 }

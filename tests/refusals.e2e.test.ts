@@ -135,6 +135,12 @@ test("a command line that is wrong says what is right", async () => {
   }
 });
 
+test("a command line that is wrong is an error for machines too", async () => {
+  const { exitCode, stdout } = await lab.lab(["query", "oracle", "SELECT 1", "--json"]);
+  expect(exitCode).toBe(2);
+  expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: "usage" } });
+});
+
 test("an environment that is not up is said to be so, with the remedy, also as JSON", async () => {
   const { exitCode, stdout } = await lab.lab(["status", "--json"]);
   expect(exitCode).toBe(3);

@@ -1,9 +1,8 @@
 import { Command } from "commander";
-import { installTools } from "../../toolchain/install.ts";
 import { benchUp, type UpBenchmark } from "../bench/up.ts";
 import { size } from "../machine.ts";
 import { printResult, table } from "../output.ts";
-import { reportProgress } from "../tool-progress.ts";
+import { installMissingTools } from "../tool-progress.ts";
 import { wantsJson } from "./options.ts";
 
 export function benchCommand(): Command {
@@ -14,7 +13,7 @@ export function benchCommand(): Command {
       )
       .option("--json", "print the result as JSON")
       .action(async (_options, command: Command) => {
-        await installTools({ report: reportProgress });
+        await installMissingTools();
         const result = await benchUp();
         printResult(wantsJson(command), result, () => describe(result));
       }),

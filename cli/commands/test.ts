@@ -5,10 +5,9 @@ import ansis from "ansis";
 import { Command } from "commander";
 import { execa } from "execa";
 import { foldersOf } from "../../infra/folders.ts";
-import { installTools } from "../../toolchain/install.ts";
 import { exitCodes } from "../errors.ts";
 import { say } from "../output.ts";
-import { reportProgress } from "../tool-progress.ts";
+import { installMissingTools } from "../tool-progress.ts";
 
 interface Tally {
   passed: number;
@@ -46,7 +45,7 @@ export function testCommand(): Command {
     let hasTools = false;
     for (const part of chosen.length > 0 ? chosen : parts) {
       if (part.needsTools && !hasTools) {
-        await installTools({ report: reportProgress });
+        await installMissingTools();
         hasTools = true;
       }
       say(ansis.bold(`— ${part.name}: ${descriptions[part.name]}`));

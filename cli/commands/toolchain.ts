@@ -1,9 +1,8 @@
 import { Command } from "commander";
-import { installTools } from "../../toolchain/install.ts";
 import { toolRecords, tools } from "../../toolchain/tools.ts";
 import { LabError } from "../errors.ts";
 import { printResult, table } from "../output.ts";
-import { reportProgress } from "../tool-progress.ts";
+import { installMissingTools } from "../tool-progress.ts";
 import { wantsJson } from "./options.ts";
 
 export function toolchainCommand(): Command {
@@ -54,11 +53,10 @@ function install(): Command {
           `The tools: ${tools.map(({ name }) => name).join(", ")}.`,
         );
       }
-      await installTools({
+      await installMissingTools({
         names:
           names.length > 0 ? tools.map(({ name }) => name).filter((name) => names.includes(name)) : undefined,
         keepCaches,
-        report: reportProgress,
       });
     });
 }

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import ansis from "ansis";
 import { Command } from "commander";
-import { installTools } from "../../toolchain/install.ts";
 import { readCluster, unhealthy } from "../cluster.ts";
 import { exitCodes, LabError } from "../errors.ts";
 import { refuseUnfitMachine } from "../machine.ts";
@@ -12,7 +11,7 @@ import { type Outputs, outputsOf } from "../outputs.ts";
 import { prepareStack, pulumi } from "../pulumi.ts";
 import { environmentFrom, prepareFolders, type Stack, syncConfig } from "../stack.ts";
 import { clearStaleLocks, forgetPendingOperations } from "../state.ts";
-import { reportProgress } from "../tool-progress.ts";
+import { installMissingTools } from "../tool-progress.ts";
 import { stackOf, wantsJson } from "./options.ts";
 import { describeStatus, type StatusReport, statusOf } from "./status.ts";
 
@@ -46,7 +45,7 @@ export async function up(
   stack: Stack,
 ): Promise<{ changes: Changes; durationMs: number; report: StatusReport; outputs: Outputs }> {
   await refuseUnfitMachine(stack, environmentFrom(stack));
-  await installTools({ report: reportProgress });
+  await installMissingTools();
   const startedMs = Date.now();
   prepareFolders(stack);
   syncConfig(stack);
