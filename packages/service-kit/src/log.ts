@@ -1,18 +1,21 @@
-import { type Logger, pino } from "pino";
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from "pino";
 import type { CommonEnvironment } from "./environment.ts";
 
 export type { Logger };
 
 /** One JSON object a line on standard output, with the service, the environment and the instance in each. */
-export function createLogger(environment: CommonEnvironment): Logger {
-  return pino({
+export function createLogger(environment: CommonEnvironment, destination?: DestinationStream): Logger {
+  const options: LoggerOptions = {
     level: environment.LOG_LEVEL,
     base: {
       service: environment.SERVICE_NAME,
       env: environment.ENVIRONMENT,
       instance: environment.INSTANCE_ID,
     },
+    // ioredis puts the command that failed into its errors, which may be AUTH with its password.
+    redact: { paths: ["err.command"], remove: true },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-  });
+  };
+  return destination ? pino(options, destination) : pino(options);
 }

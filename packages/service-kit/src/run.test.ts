@@ -23,11 +23,13 @@ beforeAll(async () => {
        async migrate({ environment, log }) { log.info({ greeting: environment.GREETING }, "migrating"); },
        async start({ environment, log, isStopping }) {
          const app = createApp({ name: "test", description: "", log, isStopping });
+         // What holds the process, as a connection to a database does.
+         const held = setInterval(() => undefined, 1000);
          let release;
          const released = new Promise((resolve) => { release = resolve; });
          app.get("/slow", async (c) => { log.info("waiting"); await released; return c.text(environment.GREETING); });
          process.once("SIGUSR2", release);
-         return { app, close: async () => { log.info("closed"); } };
+         return { app, close: async () => { clearInterval(held); log.info("closed"); } };
        },
      });`,
   );
@@ -90,6 +92,16 @@ test("refuses an argument that it does not know", async () => {
   const [said, [code]] = await Promise.all([text(child.stderr as never), once(child, "exit")]);
   expect(code).toBe(1);
   expect(said).toContain("frobnicate");
+});
+
+test("a taken port ends it", async () => {
+  const first = start(environment);
+  const { port } = await logged(first, "listening");
+  const second = start({ ...environment, PORT: String(port) });
+  const [said, [code]] = await Promise.all([text(second.stderr as never), once(second, "exit")]);
+  expect(code).toBe(1);
+  expect(said).toContain("EADDRINUSE");
+  first.kill("SIGKILL");
 });
 
 test("finishes the requests that it has, then closes their connections and ends", async () => {

@@ -82,7 +82,13 @@ async function serve<S extends z.ZodObject>(service: Service<S>): Promise<void> 
   const { app, close } = await service.start({ environment, log, isStopping: () => stopping });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   server.listen(environment.PORT, environment.HOST);
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    // What the service holds would keep a process alive that nobody can reach.
+    await close();
+    throw error;
+  }
   const { address, port } = server.address() as { address: string; port: number };
   log.info({ address, port }, "listening");
 
