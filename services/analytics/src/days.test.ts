@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dayOf, daysBetween } from "./days.ts";
+import { countDays, dayOf, daysBetween } from "./days.ts";
 
 test("the day of a moment is the one of UTC", () => {
   expect(dayOf(new Date("2025-10-28T23:59:59.999Z"))).toBe("2025-10-28");
@@ -13,4 +13,11 @@ test("days from one to another, over the end of a month", () => {
 test("one day, and none", () => {
   expect(daysBetween("2025-10-28", "2025-10-28")).toEqual(["2025-10-28"]);
   expect(daysBetween("2025-10-29", "2025-10-28")).toEqual([]);
+});
+
+test("days are counted without listing them", () => {
+  expect(countDays("2024-02-28", "2024-03-01")).toBe(3);
+  expect(countDays("2025-10-28", "2025-10-28")).toBe(1);
+  expect(countDays("2025-10-29", "2025-10-28")).toBeLessThan(1);
+  expect(countDays("0001-01-01", "9999-12-31")).toBeGreaterThan(3_000_000);
 });

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { type AppEnvironment, jsonBody, Problem, reply } from "@lab/service-kit";
 import { type Client, types } from "cassandra-driver";
-import { dayOf, daysBetween } from "./days.ts";
+import { countDays, dayOf, daysBetween } from "./days.ts";
 
 const key = z.string().regex(/^[A-Za-z0-9][\w-]{0,63}$/);
 
@@ -61,12 +61,12 @@ export function eventRoutes(app: OpenAPIHono<AppEnvironment>, client: Client): v
     async (c) => {
       const { userId } = c.req.valid("param");
       const { from, to } = c.req.valid("query");
-      const days = daysBetween(from, to);
-      if (days.length === 0 || days.length > maxDays) {
+      const days = countDays(from, to);
+      if (days < 1 || days > maxDays) {
         throw new Problem(400, `Give from and to at most ${maxDays} days apart, the earlier one first.`);
       }
       const partitions = await Promise.all(
-        days.map((partition) =>
+        daysBetween(from, to).map((partition) =>
           client.execute("SELECT * FROM events WHERE user_id = ? AND day = ?", [
             userId,
             types.LocalDate.fromString(partition),

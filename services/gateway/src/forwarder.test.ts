@@ -122,3 +122,16 @@ test("a caller who goes away ends the work of the instance", async () => {
   sent.destroy();
   await gone.promise;
 });
+
+test("a body that waits for 100 Continue is handed on", async () => {
+  const upstream = await listen(async (incoming, outgoing) => {
+    outgoing.end(`${incoming.headers.expect} ${await text(incoming)}`);
+  });
+  const { url, errors } = await gatewayTo(upstream);
+  const caller = request(url, { method: "POST", headers: { expect: "100-continue", "content-length": 5 } });
+  caller.once("continue", () => caller.end("hello"));
+  caller.flushHeaders();
+  const [response] = await once(caller, "response");
+  expect(await text(response)).toBe("undefined hello");
+  expect(errors).toEqual([]);
+});

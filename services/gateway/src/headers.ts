@@ -1,8 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** Headers that are for one connection only (RFC 9110 §7.6.1), and never handed on. */
+/**
+ * Headers that are for one connection only (RFC 9110 §7.6.1), and never handed on. `expect` is among them because this server
+ * has answered it with 100 already (RFC 9110 §10.1.1), and undici refuses to send it.
+ */
 const hopByHop = new Set([
   "connection",
+  "expect",
   "keep-alive",
   "proxy-authenticate",
   "proxy-authorization",

@@ -56,14 +56,17 @@ export function productRoutes(app: OpenAPIHono<AppEnvironment>, database: Db): v
       path: "/api/products",
       summary: "Products; any field is a filter: ?category=shoes&size=42",
       request: {
-        query: z.object({ limit: z.coerce.number().int().min(1).max(500).default(100) }).catchall(z.string()),
+        query: z
+          .object({ limit: z.coerce.number().int().min(1).max(500).default(100), sku: z.string().optional() })
+          .catchall(z.string()),
       },
       responses: reply(200, "Documents of different shapes", z.array(product)),
     }),
     async (c) => {
-      const { limit, ...fields } = c.req.valid("query");
+      const { limit, sku, ...fields } = c.req.valid("query");
       try {
-        const found = await products.find(filterOf(fields)).sort({ _id: 1 }).limit(limit).toArray();
+        const filter = { ...filterOf<ProductDocument>(fields), ...(sku !== undefined && { _id: sku }) };
+        const found = await products.find(filter).sort({ _id: 1 }).limit(limit).toArray();
         return c.json(found.map(shown), 200);
       } catch (error) {
         throw error instanceof FilterError ? new Problem(400, error.message) : error;
