@@ -62,7 +62,8 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
     c.set("log", log.child({ traceId }));
     const startedMs = performance.now();
     await next();
-    if (isStopping()) {
+    // An answer that a handler has sent by itself can't be changed any more.
+    if (isStopping() && !c.res.headers.has("x-hono-already-sent")) {
       c.header("connection", "close");
     }
     if (!unlogged.has(c.req.path)) {

@@ -10,6 +10,12 @@ const environment = z.object({
   CONSUL_URL: z.url(),
 });
 
+/**
+ * Node's own class, taken before @hono/node-server puts a quicker one in its place: answers of that one are sent without a look
+ * at the header which says that they have been sent already.
+ */
+const NodeResponse = Response;
+
 /** How many instances a request that can be sent again is tried on. */
 const maxAttempts = 3;
 
@@ -29,8 +35,12 @@ async function start({
           consulUrl: CONSUL_URL,
           service,
           onChange: (endpoints) =>
-            log.info({ service, instances: endpoints.map(({ origin }) => origin) }, "instances changed"),
-          onError: (error) => log.warn({ service, err: error }, "Consul can't be asked; the last list stays"),
+            log.info(
+              { upstream: service, instances: endpoints.map(({ origin }) => origin) },
+              "instances changed",
+            ),
+          onError: (error) =>
+            log.warn({ upstream: service, err: error }, "Consul can't be asked; the last list stays"),
         }),
       },
     ]),
@@ -77,15 +87,15 @@ async function start({
           traceparent: c.get("traceparent"),
           closing: isStopping(),
         });
-        return new Response(null, { status, headers: { "x-hono-already-sent": "true" } });
+        return alreadySent(status);
       } catch (error) {
         if (!(error instanceof UpstreamError) || outgoing.headersSent || outgoing.destroyed) {
           c.get("log").warn({ err: error, endpoint: endpoint.origin }, "an exchange broke off");
           outgoing.destroy();
-          return new Response(null, { status: 502, headers: { "x-hono-already-sent": "true" } });
+          return alreadySent(502);
         }
         c.get("log").warn(
-          { service: route.service, endpoint: endpoint.origin, attempt, cause: error.message },
+          { upstream: route.service, endpoint: endpoint.origin, attempt, cause: error.message },
           "no answer",
         );
         // Nothing of the request has reached a service when no connection could be made.
@@ -116,6 +126,11 @@ async function start({
       await forwarder.close();
     },
   };
+}
+
+/** Says that the caller has its answer; the status is for the log and the metrics. */
+function alreadySent(status: number): Response {
+  return new NodeResponse(null, { status, headers: { "x-hono-already-sent": "true" } });
 }
 
 function prefixes(): string {
