@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { commandOf, type Identity } from "../providers/host/src/identity.ts";
+import { commandOf, type Identity, identify, parentOf } from "../providers/host/src/identity.ts";
+import { processes } from "../providers/host/src/ports.ts";
+import { belongsTo, stop } from "../providers/host/src/stop.ts";
 import { pulumi, stateFile } from "./pulumi.ts";
 import type { Stack } from "./stack.ts";
 
@@ -11,6 +13,8 @@ export interface AgentProcess extends Identity {
   command: string;
   stateFolder: string;
 }
+
+const hostTimeoutMs = 2000;
 
 interface Deployment {
   deployment: {
@@ -50,6 +54,19 @@ export async function forgetPendingOperations(stack: Stack): Promise<void> {
   if (exported.deployment.pending_operations?.length) {
     delete exported.deployment.pending_operations;
     await pulumi(stack, ["stack", "import"], { input: JSON.stringify(exported) });
+  }
+}
+
+/** Ends the language hosts of updates that were killed: they don't notice that nobody needs them any more. */
+export async function endOrphanedHosts({ folders }: Stack): Promise<void> {
+  const orphans = processes().filter((pid) => {
+    const isHost = /\/pulumi-language-nodejs /.test(commandOf(pid));
+    return isHost && belongsTo(pid, folders.pulumiHome) && !/\/pulumi /.test(commandOf(parentOf(pid) ?? 0));
+  });
+  for (const orphan of orphans.map(identify)) {
+    if (orphan) {
+      await stop(orphan, hostTimeoutMs);
+    }
   }
 }
 

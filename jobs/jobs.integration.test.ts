@@ -2,8 +2,8 @@ import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, readlink, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,7 +14,10 @@ import { MongoClient } from "mongodb";
 import { createConnection } from "mysql2/promise";
 import neo4j from "neo4j-driver";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { portSpan } from "../infra/ports.ts";
 import { archiveOf } from "../providers/host/src/bundle.ts";
+import { commandOf, identify, parentOf } from "../providers/host/src/identity.ts";
+import { freePorts, holdersOf, processes } from "../providers/host/src/ports.ts";
 import { removeFolder, stopSupervised } from "../providers/host/src/stop.ts";
 import { locateTools, type Tools } from "../toolchain/tools.ts";
 
@@ -47,7 +50,7 @@ beforeAll(async () => {
   tools = await locateTools();
   // A space in every path.
   folder = await mkdtemp(join(tmpdir(), "lab jobs "));
-  base = await freeBase();
+  base = await freePorts(portSpan);
   consul = `http://127.0.0.1:${base}`;
   nomad = `http://127.0.0.1:${base + 10}`;
   await startAgents();
@@ -97,18 +100,18 @@ describe.each(names)("job %s", (name) => {
   });
 
   test("comes back with its data when the server is killed", async () => {
-    const server = await holderOf(it.port);
+    const server = holderOf(it.port);
     process.kill(server, "SIGKILL");
     await deployed.replaced(server, it.port);
     expect(await it.visit(it.password)).toBe("kept");
   });
 
   test("comes back when the executor is killed: the orphan dies and frees its port", async () => {
-    const server = await holderOf(it.port);
-    const executor = await parentOf(server);
-    expect(await commandLine(executor)).toContain("executor");
+    const server = holderOf(it.port);
+    const executor = parentOf(server) as number;
+    expect(commandOf(executor)).toContain("executor");
     process.kill(executor, "SIGKILL");
-    await until("the orphan to die", async () => !(await alive(server)), 2_000);
+    await until("the orphan to die", () => identify(server) === undefined, 2_000);
     await deployed.replaced(server, it.port);
     expect(await it.visit(it.password)).toBe("kept");
   });
@@ -116,7 +119,7 @@ describe.each(names)("job %s", (name) => {
   test("shows its secrets in no process list, job specification or log", async () => {
     const secrets = Object.values(it.secrets);
     const places = {
-      processes: (await processes()).map(({ args }) => args).join("\n"),
+      processes: processes().map(commandOf).join("\n"),
       job: await (await fetch(`${nomad}/v1/job/${name}`)).text(),
       logs: (await run("grep", ["-r", "-h", "", ...(await logFolders())], { maxBuffer: 1 << 28 })).stdout,
     };
@@ -131,10 +134,10 @@ describe.each(names)("job %s", (name) => {
 
 test("a server that no longer answers is restarted", async () => {
   const { job, port } = cases.redis as Case;
-  const server = await holderOf(port);
+  const server = holderOf(port);
   // Nomad waits for the check's grace since the last start, three failures and the limit for a polite stop.
   process.kill(server, "SIGSTOP");
-  await until(`another ${job}`, async () => (await holderOf(port)) !== server);
+  await until(`another ${job}`, async () => holderOf(port) !== server);
 });
 
 test("a kill while the data folder is made leaves nothing half-made", async () => {
@@ -466,7 +469,7 @@ async function deploy(
     },
     async replaced(server, port) {
       await until(`another ${name}`, async () => {
-        return (await holderOf(port)) !== server && (await passing()) === 1;
+        return holderOf(port) !== server && (await passing()) === 1;
       });
     },
   };
@@ -596,64 +599,11 @@ async function until<T>(
   throw new Error(`Waited ${deadlineMs} ms in vain for ${what}`, { cause });
 }
 
-/** A base of 200 ports of which the first ones are free. Below Linux's range for outgoing connections, which could take one later. */
-async function freeBase(): Promise<number> {
-  for (let candidate = 21_000; candidate < 32_000; candidate += 200) {
-    const free = await Promise.all(
-      [0, 1, 2, 3, 5, 10, 11, 12, 20, 21, 30, 31, 32, 33, 34, 35, 36, 37, 40].map(async (offset) => {
-        const server = createServer();
-        const listening = once(server.listen(candidate + offset, "127.0.0.1"), "listening");
-        return await listening.then(
-          () => new Promise<boolean>((resolve) => server.close(() => resolve(true))),
-          () => false,
-        );
-      }),
-    );
-    if (free.every(Boolean)) {
-      return candidate;
-    }
+/** The process that listens on a port. */
+function holderOf(port: number): number {
+  const pid = holdersOf([port])[0]?.pid;
+  if (pid === undefined) {
+    throw new Error(`Nobody listens on port ${port}`);
   }
-  throw new Error("No free ports");
-}
-
-async function processes(): Promise<{ pid: number; args: string }[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-  return Promise.all(pids.map(async (pid) => ({ pid, args: await commandLine(pid) })));
-}
-
-async function commandLine(pid: number): Promise<string> {
-  return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ");
-}
-
-/** Fields of /proc/<pid>/stat after the command's name: the state, then the parent. */
-async function stat(pid: number): Promise<string[]> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return text.slice(text.lastIndexOf(")") + 2).split(" ");
-}
-
-async function parentOf(pid: number): Promise<number> {
-  return Number((await stat(pid))[1]);
-}
-
-/** A zombie, which only waits to be reaped, counts as dead. */
-async function alive(pid: number): Promise<boolean> {
-  return !["Z", "X", "", undefined].includes((await stat(pid))[0]);
-}
-
-/** The process that listens on a port of loopback. */
-async function holderOf(port: number): Promise<number> {
-  const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  const tables = await Promise.all(["tcp", "tcp6"].map((name) => readFile(`/proc/net/${name}`, "utf8")));
-  const inodes = tables
-    .flatMap((table) => table.split("\n").map((line) => line.trim().split(/\s+/)))
-    .filter((fields) => fields[1]?.endsWith(`:${hex}`) && fields[3] === "0A")
-    .map((fields) => `socket:[${fields[9]}]`);
-  for (const { pid } of await processes()) {
-    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
-      if (inodes.includes(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ""))) {
-        return pid;
-      }
-    }
-  }
-  throw new Error(`Nobody listens on port ${port}`);
+  return pid;
 }

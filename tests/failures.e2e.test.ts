@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { execa, type ResultPromise } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
+import { commandOf } from "../providers/host/src/identity.ts";
+import { processes } from "../providers/host/src/ports.ts";
+import { belongsTo } from "../providers/host/src/stop.ts";
 import { until } from "./servers/agent.ts";
 import { processesOf } from "./support/processes.ts";
 import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
@@ -92,6 +95,9 @@ describe("an interrupted up is completed by the next", () => {
   test("up completes it, and removes the lock of the killed one", async () => {
     const { exitCode, stderr } = await lab.lab(["up"]);
     expect(stderr).toContain("Removed the lock");
+    expect(
+      processes().filter((pid) => belongsTo(pid, lab.home) && commandOf(pid).includes("pulumi")),
+    ).toEqual([]);
     expect(exitCode, stderr).toBe(0);
     tokens = await lab.json(["env"]);
     await writeAll();

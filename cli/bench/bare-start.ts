@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import type { Ports } from "../../infra/ports.ts";
-import { readProc } from "../../providers/host/src/identity.ts";
+import { parentOf, readProc } from "../../providers/host/src/identity.ts";
 import { holdersOf } from "../../providers/host/src/ports.ts";
 import type { Tools } from "../../toolchain/tools.ts";
 import type { Stack } from "../stack.ts";
@@ -87,9 +87,7 @@ function readOff(name: string, probe: Server["probe"]): Server {
 /** Redis writes over its command line and its environment; the job's start script has them once more. */
 function redis({ folders }: Stack, ports: Ports, tools: Tools): Server {
   const pid = holdersOf([ports.redis])[0]?.pid ?? 0;
-  const stat = readProc(pid, "stat") ?? "";
-  const executor = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1];
-  const task = readProc(Number(executor), "cmdline")?.match(/"LogFile":"(.+?)\/executor\.out"/)?.[1];
+  const task = readProc(parentOf(pid) ?? 0, "cmdline")?.match(/"LogFile":"(.+?)\/executor\.out"/)?.[1];
   if (!task) {
     throw new Error("redis does not run.");
   }

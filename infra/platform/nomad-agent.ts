@@ -109,7 +109,7 @@ server {
 
   # A restarted server reads its log anew; with a snapshot it knows its own client at once.
   raft_snapshot_threshold = 1
-  raft_snapshot_interval  = "5s"
+  raft_snapshot_interval  = "1s"
 }
 
 client {

@@ -1,4 +1,4 @@
-import { commandOf, readProc } from "../../providers/host/src/identity.ts";
+import { commandOf, parentOf } from "../../providers/host/src/identity.ts";
 import { processes } from "../../providers/host/src/ports.ts";
 import { belongsTo } from "../../providers/host/src/stop.ts";
 
@@ -32,11 +32,6 @@ function describe(pid: number): Omit<LabProcess, "pid"> {
     return { kind: "log collector", of: "" };
   }
   // A task is its executor's child. Its own environment and folder say nothing: some servers change both.
-  const executor = commandOf(parentOf(pid));
+  const executor = commandOf(parentOf(pid) ?? 0);
   return { kind: "task", of: executor.match(taskFolder)?.[1] ?? command };
-}
-
-function parentOf(pid: number): number {
-  const stat = readProc(pid, "stat") ?? "";
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { execa } from "execa";
 import { portSpan } from "../../infra/ports.ts";
 import { freePorts } from "../../providers/host/src/ports.ts";
-import { removeFolder } from "../../providers/host/src/stop.ts";
+import { removeFolder, stopSupervised } from "../../providers/host/src/stop.ts";
 import { cacheFolder } from "../../toolchain/store.ts";
 
 /** What a `lab` command did. */
@@ -90,6 +90,8 @@ export async function createThrowawayLab(stack: string): Promise<ThrowawayLab> {
     start: (args) => execa(join(root, "lab"), args, { ...options(), stdin: "ignore", detached: true }),
     async remove() {
       const { exitCode, stderr } = await lab(["destroy", "--yes"]);
+      // What a killed `lab` has left; the tests kill some.
+      await stopSupervised(folder, "", 5000);
       await removeFolder(folder);
       await rm(folder, { recursive: true, force: true });
       if (exitCode !== 0) {

@@ -19,8 +19,7 @@ export function identify(pid: number): Identity | undefined {
   if (stat === undefined) {
     return undefined;
   }
-  // The second field, the command's name in brackets, may hold anything: count from its end.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = fieldsAfterCommand(stat);
   const [state, startTicks] = [fields[0], fields[19]];
   const isOver = state === "X" || (state === "Z" && !hasThreads(pid));
   return isOver || startTicks === undefined ? undefined : { pid, startTicks, bootId: bootId() };
@@ -53,6 +52,17 @@ export function readProc(pid: number, file: string): string | undefined {
 /** The command line of a process as one would type it. */
 export function commandOf(pid: number): string {
   return (readProc(pid, "cmdline") ?? "").split("\0").filter(Boolean).join(" ");
+}
+
+/** The parent of a process; `undefined` when the process is gone. */
+export function parentOf(pid: number): number | undefined {
+  const stat = readProc(pid, "stat");
+  return stat === undefined ? undefined : Number(fieldsAfterCommand(stat)[1]);
+}
+
+/** The fields of `/proc/<pid>/stat` from the state on. The command's name in brackets before them may hold anything. */
+function fieldsAfterCommand(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 function bootId(): string {
