@@ -15,7 +15,7 @@ interface AllocationStub {
 }
 
 /** Nomad counts bytes from the end, not lines: enough for lines of this length. */
-const maxLineBytes = 600;
+const maxLineBytes = 4000;
 
 /** The logs of a job's newest allocation that has run. Empty when there is none. */
 export async function tasksOf(outputs: Outputs, job: string): Promise<TaskLog[]> {
@@ -57,6 +57,10 @@ export async function writeLog(
   if (statusCode !== 200) {
     // A task that has not printed anything yet has no log.
     await body.dump();
+    return;
+  }
+  if (!follow) {
+    process[stream].write(lastLines(Buffer.from(await body.arrayBuffer()), lines));
     return;
   }
   let isFirst = true;

@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { consulPluginIsInstalled, installConsulPlugin } from "@lab/provider-consul";
 import { execa } from "execa";
+import type { Folders } from "../infra/folders.ts";
 import { locateTools, type Tools } from "../toolchain/tools.ts";
 import { LabError } from "./errors.ts";
 import { say } from "./output.ts";
@@ -16,7 +17,7 @@ export function pulumiEnvironment({ folders }: Stack, tools: Tools): Record<stri
   return {
     PATH: [...new Set([...programs, ...(process.env.PATH ?? "").split(delimiter)])].join(delimiter),
     PULUMI_HOME: folders.pulumiHome,
-    PULUMI_BACKEND_URL: process.env.PULUMI_BACKEND_URL || pathToFileURL(folders.state).href,
+    PULUMI_BACKEND_URL: process.env.PULUMI_BACKEND_URL || ownBackend(folders),
     PULUMI_CONFIG_PASSPHRASE_FILE: folders.passphraseFile,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     // A copy of the configuration that has lost its salt is no reason to lose the state.
@@ -95,7 +96,7 @@ export async function prepareStack(stack: Stack): Promise<void> {
   if (!consulPluginIsInstalled(stack.folders.pulumiHome)) {
     await preparePlugin(stack, tools);
   }
-  if (!process.env.PULUMI_BACKEND_URL && existsSync(stateFile(stack))) {
+  if (!hasForeignBackend(stack) && existsSync(stateFile(stack))) {
     return;
   }
   // `stack init` writes the salt of the encryption beside the Pulumi.yaml that it finds, so it finds one elsewhere.
@@ -119,6 +120,16 @@ export async function prepareStack(stack: Stack): Promise<void> {
   } finally {
     await rm(aside, { recursive: true, force: true });
   }
+}
+
+/** Whether the state is kept elsewhere than in the lab's own file backend, which `lab env` names too. */
+export function hasForeignBackend({ folders }: Stack): boolean {
+  const url = process.env.PULUMI_BACKEND_URL;
+  return Boolean(url) && url !== ownBackend(folders);
+}
+
+function ownBackend({ state }: Folders): string {
+  return pathToFileURL(state).href;
 }
 
 /** The state of a stack in the file backend. */

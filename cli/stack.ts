@@ -52,6 +52,8 @@ export function environmentFrom({ name, configSource }: Stack): Environment {
 
 /** Makes the folders that everything else is in, and the passphrase of the state. */
 export function prepareFolders({ folders }: Stack): void {
+  // Other users of the machine have no business in it: logs and configuration say much.
+  mkdirSync(folders.home, { recursive: true, mode: 0o700 });
   for (const folder of [folders.state, folders.pulumiHome, folders.releases, folders.stack]) {
     mkdirSync(folder, { recursive: true });
   }

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { commandOf, type Identity, identify, parentOf } from "../providers/host/src/identity.ts";
 import { processes } from "../providers/host/src/ports.ts";
 import { belongsTo, stop } from "../providers/host/src/stop.ts";
-import { pulumi, stateFile } from "./pulumi.ts";
+import { hasForeignBackend, pulumi, stateFile } from "./pulumi.ts";
 import type { Stack } from "./stack.ts";
 
 /** An agent that the state knows. */
@@ -25,7 +25,7 @@ interface Deployment {
 
 /** Whether the stack has ever been brought up, as far as the file backend knows. */
 export function hasState(stack: Stack): boolean {
-  return Boolean(process.env.PULUMI_BACKEND_URL) || existsSync(stateFile(stack));
+  return hasForeignBackend(stack) || existsSync(stateFile(stack));
 }
 
 /** The agents of a stack. */
@@ -61,7 +61,7 @@ export async function forgetPendingOperations(stack: Stack): Promise<void> {
 export async function endOrphanedHosts({ folders }: Stack): Promise<void> {
   const orphans = processes().filter((pid) => {
     const isHost = /\/pulumi-language-nodejs /.test(commandOf(pid));
-    return isHost && belongsTo(pid, folders.pulumiHome) && !/\/pulumi /.test(commandOf(parentOf(pid) ?? 0));
+    return isHost && belongsTo(pid, folders.pulumiHome) && !isPulumi(parentOf(pid) ?? 0);
   });
   for (const orphan of orphans.map(identify)) {
     if (orphan) {
@@ -86,7 +86,19 @@ export function clearStaleLocks({ name, folders }: Stack): number {
   return stale.length;
 }
 
+/** Whether its writer is gone. A lock that can't be read was cut off when its writer ended. */
 function isStale(file: string): boolean {
-  const { pid, hostname: host } = JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
-  return host === hostname() && !commandOf(pid).includes("pulumi");
+  try {
+    const { pid, hostname: host } = JSON.parse(readFileSync(file, "utf8")) as {
+      pid: number;
+      hostname: string;
+    };
+    return host === hostname() && !isPulumi(pid);
+  } catch {
+    return true;
+  }
+}
+
+function isPulumi(pid: number): boolean {
+  return basename((commandOf(pid).split(" ")[0] as string) || "none") === "pulumi";
 }

@@ -33,7 +33,7 @@ const settings = z.strictObject({
     .regex(/^(always|\d+(ms|s|m|h))$/, 'must be "always" or a duration such as "2m"')
     .default("2m"),
   cartTtlSeconds: z.coerce.number().int().positive().default(86_400),
-  instances: z.partialRecord(z.enum(serviceNames), z.number().int().min(0).max(20)).default({}),
+  instances: z.partialRecord(z.enum(serviceNames), z.number().int().min(1).max(20)).default({}),
 });
 
 /** The typed configuration of one stack. */
@@ -79,6 +79,11 @@ export function environmentOf(stack: string, values: Record<string, string | und
     );
     throw new ConfigurationError(
       `The configuration of stack ${stack} can't be used. Correct Pulumi.${stack}.yaml:\n  ${lines.join("\n  ")}`,
+    );
+  }
+  if ((parsed.data.instances.gateway ?? 1) > 1) {
+    throw new ConfigurationError(
+      `lab:instances.gateway: there can be only one, because it has a port of its own.`,
     );
   }
   const { portBase, ports: overrides, instances, datacenter, nodeName, ...rest } = parsed.data;

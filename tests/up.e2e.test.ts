@@ -281,6 +281,11 @@ test("no secret is in plain text in the state, the logs, the job specifications 
   }
 });
 
+test("the checkout is as it was", async () => {
+  const { stdout } = await execa("git", ["status", "--porcelain"], { cwd: lab.root });
+  expect(stdout).toBe("");
+});
+
 test("an edit of one service rolls that service and no other, and no request fails meanwhile", async () => {
   const file = join(lab.root, "services/cart/src/main.ts");
   const before = await instances();

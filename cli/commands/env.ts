@@ -3,9 +3,8 @@ import { Command } from "commander";
 import { locateTools } from "../../toolchain/tools.ts";
 import { printResult } from "../output.ts";
 import { outputsOf, type StoreName } from "../outputs.ts";
-import { pulumiEnvironment } from "../pulumi.ts";
-import { type Stack, syncConfig } from "../stack.ts";
-import { hasState } from "../state.ts";
+import { prepareStack, pulumiEnvironment } from "../pulumi.ts";
+import { prepareFolders, type Stack, syncConfig } from "../stack.ts";
 import { stackOf, wantsJson } from "./options.ts";
 
 const stores: StoreName[] = ["mysql", "mongodb", "cassandra", "redis", "neo4j"];
@@ -26,19 +25,23 @@ export function envCommand(): Command {
 
 /** The variables for a person's shell. Those with addresses and tokens need a stack that has been brought up. */
 async function variablesOf(stack: Stack): Promise<Record<string, string>> {
+  prepareFolders(stack);
   syncConfig(stack);
+  await prepareStack(stack);
   const variables = pulumiEnvironment(stack, await locateTools());
   const common = {
     ...variables,
     // `pulumi` of this folder hands over to the real one with the stack's own copy of the configuration.
     PATH: [join(stack.folders.root, "cli", "bin"), variables.PATH].join(delimiter),
     LAB_STACK: stack.name,
+    PULUMI_STACK: stack.name,
     ...(process.env.LAB_CONFIG ? { LAB_CONFIG: stack.configSource } : {}),
   };
-  if (!hasState(stack)) {
+  const outputs = await outputsOf(stack).catch(() => undefined);
+  if (!outputs) {
     return common;
   }
-  const { urls, region, credentials } = await outputsOf(stack);
+  const { urls, region, credentials } = outputs;
   return {
     ...common,
     NOMAD_ADDR: urls.nomad,

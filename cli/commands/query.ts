@@ -41,7 +41,7 @@ Examples:
       const session = await connect(store, outputs);
       try {
         if (statement === undefined) {
-          await prompt(store, session);
+          await prompt(store, session, wantsJson(command));
         } else {
           const answer = await run(session, statement);
           printResult(wantsJson(command), answer, () => describe(answer));
@@ -78,7 +78,7 @@ async function run(session: Session, statement: string): Promise<Answer> {
   }
 }
 
-async function prompt(store: StoreName, session: Session): Promise<void> {
+async function prompt(store: StoreName, session: Session, json: boolean): Promise<void> {
   const isTerminal = process.stdin.isTTY === true;
   const lines = createInterface({ input: process.stdin, output: isTerminal ? process.stdout : undefined });
   lines.setPrompt(`${store}> `);
@@ -89,14 +89,14 @@ async function prompt(store: StoreName, session: Session): Promise<void> {
   for await (const line of lines) {
     if (line.trim() !== "") {
       try {
-        process.stdout.write(`${describe(await session.run(line))}\n`);
+        const answer = await run(session, line);
+        printResult(json, answer, () => describe(answer));
       } catch (error) {
-        say((error as Error).message);
         // A prompt goes on; a script that is piped in should not.
         if (!isTerminal) {
-          process.exitCode = 4;
-          break;
+          throw error;
         }
+        say((error as Error).message);
       }
     }
     if (isTerminal) {

@@ -13,7 +13,7 @@ export interface JobStatus {
   healthyInstances: number;
   instances: number;
   addresses: string[];
-  /** Which server runs in another's place, such as `MariaDB in MySQL's place`. */
+  /** Which server it is, where there is a choice: `MariaDB in MySQL's place`, `mongod`. */
   standIn?: string;
   /** Checks that don't pass, with what they say. */
   failing: string[];
@@ -88,7 +88,7 @@ function jobStatus({ name, type, status }: JobSummary, instances: Instance[]): J
     healthyInstances: healthy.length,
     instances: instances.length,
     addresses: instances.map(({ address }) => address),
-    ...(standsInFor ? { standIn: `${server} in ${standsInFor}'s place` } : {}),
+    ...(server ? { standIn: standsInFor ? `${server} in ${standsInFor}'s place` : server } : {}),
     failing: instances
       .flatMap(({ checks }) => checks)
       .filter((check) => check.status !== "passing")

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import ansis from "ansis";
 import { Command } from "commander";
 import { readCluster, unhealthy } from "../cluster.ts";
-import { exitCodes, LabError } from "../errors.ts";
+import { LabError } from "../errors.ts";
 import { refuseUnfitMachine } from "../machine.ts";
 import { printResult, say } from "../output.ts";
 import { type Outputs, outputsOf } from "../outputs.ts";
@@ -70,9 +70,12 @@ async function update(stack: Stack): Promise<Changes> {
   // Pulumi gets the signal too, being of the same process group: it stops and records what it did.
   const onInterrupt = () => {
     interrupted = true;
-    say("Stopping: Pulumi records what is done. `./lab up` goes on from there.");
+    say("Stopping: Pulumi records what is done.");
   };
-  process.on("SIGINT", onInterrupt);
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) {
+    process.on(signal, onInterrupt);
+  }
   try {
     await pulumi(stack, ["up", "--yes", "--skip-preview"], {
       onLine(line) {
@@ -86,11 +89,18 @@ async function update(stack: Stack): Promise<Changes> {
     });
   } catch (error) {
     if (interrupted) {
-      process.exit(exitCodes.interrupted);
+      throw new LabError(
+        "interrupted",
+        "interrupted",
+        "The update was interrupted.",
+        "./lab up goes on from there.",
+      );
     }
     throw error;
   } finally {
-    process.off("SIGINT", onInterrupt);
+    for (const signal of signals) {
+      process.off(signal, onInterrupt);
+    }
   }
   return changes;
 }

@@ -112,6 +112,13 @@ async function copyCheckout(root: string): Promise<void> {
     await cp(join(checkout, file), join(root, file)).catch(ignoreMissing);
   }
   await symlink(join(checkout, "node_modules"), join(root, "node_modules"));
+  // A repository of its own, to see whether anything in it changes.
+  const git = (...args: string[]) =>
+    execa("git", ["-c", "user.name=lab", "-c", "user.email=lab@example.org", ...args], { cwd: root });
+  await git("init", "--quiet");
+  await writeFile(join(root, ".git", "info", "exclude"), "node_modules\n");
+  await git("add", "--all");
+  await git("commit", "--quiet", "--message", "The checkout as it was");
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

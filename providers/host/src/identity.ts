@@ -60,6 +60,12 @@ export function parentOf(pid: number): number | undefined {
   return stat === undefined ? undefined : Number(fieldsAfterCommand(stat)[1]);
 }
 
+/** Whether a process has a terminal: someone sits in front of it, or has started it there. */
+export function hasTerminal(pid: number): boolean {
+  const stat = readProc(pid, "stat");
+  return stat !== undefined && fieldsAfterCommand(stat)[4] !== "0";
+}
+
 /** The fields of `/proc/<pid>/stat` from the state on. The command's name in brackets before them may hold anything. */
 function fieldsAfterCommand(stat: string): string[] {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -3,7 +3,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type Identity, identify, isAlive, readProc } from "./identity.ts";
+import { hasTerminal, type Identity, identify, isAlive, parentOf, readProc } from "./identity.ts";
 import { processes } from "./ports.ts";
 
 const pollMs = 50;
@@ -65,9 +65,11 @@ function unescapeMount(path: string): string {
   );
 }
 
+/** What lives in a folder, but for people's shells and editors, which have a terminal, and this process and its ancestors. */
 function livingIn(folder: string): Identity[] {
+  const spared = new Set(ancestry(process.pid));
   return processes()
-    .filter((pid) => pid !== process.pid && belongsTo(pid, folder))
+    .filter((pid) => !spared.has(pid) && !hasTerminal(pid) && belongsTo(pid, folder))
     .map(identify)
     .filter((identity) => identity !== undefined);
 }
@@ -77,8 +79,17 @@ export function belongsTo(pid: number, folder: string): boolean {
   const inside = (path: string | undefined) => path === folder || path?.startsWith(`${folder}/`) === true;
   return (
     inside(linkOf(pid, "cwd")) ||
-    (readProc(pid, "environ") ?? "").split("\0").some((entry) => inside(entry.slice(entry.indexOf("=") + 1)))
+    (readProc(pid, "environ") ?? "")
+      .split("\0")
+      // A shell that once stood in the folder is none of its own.
+      .filter((entry) => !/^(OLD)?PWD=/.test(entry))
+      .some((entry) => inside(entry.slice(entry.indexOf("=") + 1)))
   );
+}
+
+function ancestry(pid: number): number[] {
+  const parent = parentOf(pid);
+  return parent ? [pid, ...ancestry(parent)] : [pid];
 }
 
 function programOf(pid: number): string | undefined {
