@@ -154,6 +154,16 @@ test("an environment that is not up is said to be so, with the remedy, also as J
   });
 });
 
+test("destroy keeps the checkout's configuration of the stack", async () => {
+  const config = { LAB_STACK: "kept", LAB_CONFIG: join(lab.root, "Pulumi.kept.yaml") };
+  await writeFile(config.LAB_CONFIG, JSON.stringify({ config: { "lab:portBase": String(lab.portBase) } }));
+  // `lab env` makes the stack, and nothing in it.
+  expect((await lab.lab(["env"], { env: config })).exitCode).toBe(0);
+  const { exitCode, stderr } = await lab.lab(["destroy", "--yes"], { env: config });
+  expect(exitCode, stderr).toBe(0);
+  expect(existsSync(config.LAB_CONFIG)).toBe(true);
+});
+
 test("destroy without a confirmation removes nothing", async () => {
   const { exitCode, stderr } = await lab.lab(["destroy"]);
   expect(exitCode).toBe(2);

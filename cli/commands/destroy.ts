@@ -39,7 +39,8 @@ export async function destroy(stack: Stack): Promise<void> {
     await pulumi(stack, ["destroy", "--yes", "--skip-preview"], {
       onLine: (line) => /^\s*[-~+]\s/.test(line) && / deleted /.test(line) && say(`  ${line.trim()}`),
     });
-    await pulumi(stack, ["stack", "rm", "--yes"]);
+    // The configuration is the checkout's: Pulumi would remove it with the stack.
+    await pulumi(stack, ["stack", "rm", "--yes", "--preserve-config"]);
   }
   // What a killed update has started and could not record.
   await stopSupervised(stack.folders.stack, "", unrecordedTimeoutMs);
