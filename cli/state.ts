@@ -2,8 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { commandOf, type Identity, identify, parentOf } from "../providers/host/src/identity.ts";
-import { processes } from "../providers/host/src/ports.ts";
-import { belongsTo, stop } from "../providers/host/src/stop.ts";
+import { processesOf, stop } from "../providers/host/src/stop.ts";
 import { hasForeignBackend, pulumi, stateFile } from "./pulumi.ts";
 import type { Stack } from "./stack.ts";
 
@@ -40,10 +39,22 @@ export async function agentsOf(stack: Stack): Promise<AgentProcess[]> {
 }
 
 /**
+ * Clears what an update that was killed has left: its lock, its language host, and what it was about to do.
+ *
+ * @returns how many locks there were
+ */
+export async function clearKilledUpdates(stack: Stack): Promise<number> {
+  const locks = clearStaleLocks(stack);
+  await endOrphanedHosts(stack);
+  await forgetPendingOperations(stack);
+  return locks;
+}
+
+/**
  * Forgets what an interrupted update was about to do: the providers adopt what it did nevertheless, so nothing is lost, and
  * Pulumi asks no question about it.
  */
-export async function forgetPendingOperations(stack: Stack): Promise<void> {
+async function forgetPendingOperations(stack: Stack): Promise<void> {
   if (
     !existsSync(stateFile(stack)) ||
     !/"pending_operations": ?\[/.test(readFileSync(stateFile(stack), "utf8"))
@@ -58,11 +69,10 @@ export async function forgetPendingOperations(stack: Stack): Promise<void> {
 }
 
 /** Ends the language hosts of updates that were killed: they don't notice that nobody needs them any more. */
-export async function endOrphanedHosts({ folders }: Stack): Promise<void> {
-  const orphans = processes().filter((pid) => {
-    const isHost = /\/pulumi-language-nodejs /.test(commandOf(pid));
-    return isHost && belongsTo(pid, folders.pulumiHome) && !isPulumi(parentOf(pid) ?? 0);
-  });
+async function endOrphanedHosts({ folders }: Stack): Promise<void> {
+  const orphans = processesOf(folders.pulumiHome).filter(
+    (pid) => /\/pulumi-language-nodejs /.test(commandOf(pid)) && !isPulumi(parentOf(pid) ?? 0),
+  );
   for (const orphan of orphans.map(identify)) {
     if (orphan) {
       await stop(orphan, hostTimeoutMs);
@@ -75,7 +85,7 @@ export async function endOrphanedHosts({ folders }: Stack): Promise<void> {
  *
  * @returns how many there were
  */
-export function clearStaleLocks({ name, folders }: Stack): number {
+function clearStaleLocks({ name, folders }: Stack): number {
   const folder = join(folders.state, ".pulumi", "locks", "organization", "polyglot-lab", name);
   const stale = (existsSync(folder) ? readdirSync(folder) : [])
     .map((file) => join(folder, file))
@@ -100,5 +110,5 @@ function isStale(file: string): boolean {
 }
 
 function isPulumi(pid: number): boolean {
-  return basename((commandOf(pid).split(" ")[0] as string) || "none") === "pulumi";
+  return basename(commandOf(pid).split(" ")[0] as string) === "pulumi";
 }

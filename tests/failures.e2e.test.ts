@@ -4,10 +4,9 @@ import { execa, type ResultPromise } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
 import { commandOf } from "../providers/host/src/identity.ts";
-import { processes } from "../providers/host/src/ports.ts";
-import { belongsTo } from "../providers/host/src/stop.ts";
+import { processesOf } from "../providers/host/src/stop.ts";
 import { until } from "./servers/agent.ts";
-import { processesOf } from "./support/processes.ts";
+import { labProcessesOf } from "./support/processes.ts";
 import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
 
 /** How long Nomad may take to bring something back. */
@@ -95,9 +94,7 @@ describe("an interrupted up is completed by the next", () => {
   test("up completes it, and removes the lock of the killed one", async () => {
     const { exitCode, stderr } = await lab.lab(["up"]);
     expect(stderr).toContain("Removed the lock");
-    expect(
-      processes().filter((pid) => belongsTo(pid, lab.home) && commandOf(pid).includes("pulumi")),
-    ).toEqual([]);
+    expect(processesOf(lab.home).filter((pid) => commandOf(pid).includes("pulumi"))).toEqual([]);
     expect(exitCode, stderr).toBe(0);
     tokens = await lab.json(["env"]);
     await writeAll();
@@ -116,14 +113,14 @@ describe("kill -9", () => {
 
   test.each(["task", "executor"] as const)("of every %s: Nomad brings each back", async (kind) => {
     const jobs = await jobsByAllocation();
-    const victims = processesOf(stackFolder()).filter((process) => process.kind === kind);
+    const victims = labProcessesOf(stackFolder()).filter((process) => process.kind === kind);
     expect(new Set(victims.map(({ of }) => jobs.get(of.split("/")[0] as string))).size).toBe(13);
     for (const { pid, of } of victims) {
       process.kill(pid, "SIGKILL");
       await until(
         `${jobs.get(of.split("/")[0] as string)} to have another ${kind}`,
         () =>
-          processesOf(stackFolder()).some(
+          labProcessesOf(stackFolder()).some(
             (other) => other.kind === "task" && other.of === of && other.pid !== pid,
           ),
         recoveryMs,
@@ -135,7 +132,7 @@ describe("kill -9", () => {
 
   test.each(["nomad", "consul"])("of %s: plain pulumi up brings it back", async (agent) => {
     const { stdout: exports } = await lab.lab(["env"]);
-    const victim = processesOf(stackFolder()).find(({ kind, of }) => kind === "agent" && of === agent);
+    const victim = labProcessesOf(stackFolder()).find(({ kind, of }) => kind === "agent" && of === agent);
     process.kill(victim?.pid as number, "SIGKILL");
     const { exitCode, all } = await execa(
       "sh",
@@ -153,7 +150,7 @@ describe("kill -9", () => {
   });
 
   test("of everything at once: up brings all back", async () => {
-    for (const { pid } of processesOf(stackFolder())) {
+    for (const { pid } of labProcessesOf(stackFolder())) {
       process.kill(pid, "SIGKILL");
     }
     const { exitCode, stderr } = await lab.lab(["up"]);
@@ -200,12 +197,12 @@ describe("a mistake", () => {
 
 describe("destroy", () => {
   test("of an environment whose processes are all dead leaves nothing", async () => {
-    for (const { pid } of processesOf(stackFolder())) {
+    for (const { pid } of labProcessesOf(stackFolder())) {
       process.kill(pid, "SIGKILL");
     }
     const { exitCode, stderr } = await lab.lab(["destroy", "--yes"]);
     expect(exitCode, stderr).toBe(0);
-    expect(processesOf(stackFolder())).toEqual([]);
+    expect(labProcessesOf(stackFolder())).toEqual([]);
     expect((await execa("cat", ["/proc/self/mounts"])).stdout).not.toContain(
       stackFolder().replaceAll(" ", "\\040"),
     );
@@ -215,6 +212,6 @@ describe("destroy", () => {
     await upUntil(/Process nomad created/, "SIGKILL");
     const { exitCode, stderr } = await lab.lab(["destroy", "--yes"]);
     expect(exitCode, stderr).toBe(0);
-    expect(processesOf(stackFolder())).toEqual([]);
+    expect(labProcessesOf(stackFolder())).toEqual([]);
   });
 });

@@ -1,14 +1,12 @@
 import { readProc } from "../../providers/host/src/identity.ts";
-import { processes } from "../../providers/host/src/ports.ts";
-import { belongsTo } from "../../providers/host/src/stop.ts";
+import { processesOf } from "../../providers/host/src/stop.ts";
 
 /**
  * Memory of all processes of a stack, in bytes: the sum of their proportional set sizes, in which a page that several share
  * counts once in all (proc(5), `smaps_rollup`).
  */
 export function residentBytes(stackFolder: string): number {
-  return processes()
-    .filter((pid) => belongsTo(pid, stackFolder))
+  return processesOf(stackFolder)
     .map((pid) => Number(readProc(pid, "smaps_rollup")?.match(/^Pss:\s+(\d+) kB/m)?.[1] ?? 0) * 1024)
     .reduce((sum, bytes) => sum + bytes, 0);
 }

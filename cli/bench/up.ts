@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -83,7 +83,6 @@ export async function benchUp(): Promise<UpBenchmark> {
   } finally {
     await lab("destroy", "--yes");
     await removeFolder(folder);
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -5,7 +5,7 @@ import { LabError } from "../errors.ts";
 import { printResult, say } from "../output.ts";
 import { pulumi } from "../pulumi.ts";
 import { type Stack, syncConfig } from "../stack.ts";
-import { clearStaleLocks, endOrphanedHosts, forgetPendingOperations, hasState } from "../state.ts";
+import { clearKilledUpdates, hasState } from "../state.ts";
 import { stackOf, wantsJson } from "./options.ts";
 
 const unrecordedTimeoutMs = 10_000;
@@ -33,9 +33,7 @@ export function destroyCommand(): Command {
 export async function destroy(stack: Stack): Promise<void> {
   if (hasState(stack)) {
     syncConfig(stack);
-    clearStaleLocks(stack);
-    await endOrphanedHosts(stack);
-    await forgetPendingOperations(stack);
+    await clearKilledUpdates(stack);
     await pulumi(stack, ["destroy", "--yes", "--skip-preview"], {
       onLine: (line) => /^\s*[-~+]\s/.test(line) && / deleted /.test(line) && say(`  ${line.trim()}`),
     });

@@ -10,7 +10,7 @@ import { printResult, say } from "../output.ts";
 import { type Outputs, outputsOf } from "../outputs.ts";
 import { prepareStack, pulumi } from "../pulumi.ts";
 import { environmentFrom, prepareFolders, type Stack, syncConfig } from "../stack.ts";
-import { clearStaleLocks, endOrphanedHosts, forgetPendingOperations } from "../state.ts";
+import { clearKilledUpdates } from "../state.ts";
 import { installMissingTools } from "../tool-progress.ts";
 import { stackOf, wantsJson } from "./options.ts";
 import { describeStatus, type StatusReport, statusOf } from "./status.ts";
@@ -50,11 +50,9 @@ export async function up(
   prepareFolders(stack);
   syncConfig(stack);
   await prepareStack(stack);
-  if (clearStaleLocks(stack) > 0) {
+  if ((await clearKilledUpdates(stack)) > 0) {
     say("Removed the lock of an update that was killed.");
   }
-  await endOrphanedHosts(stack);
-  await forgetPendingOperations(stack);
   const changes = await update(stack);
   const outputs = await outputsOf(stack);
   await untilHealthy(stack, outputs);

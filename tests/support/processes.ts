@@ -1,6 +1,5 @@
 import { commandOf, parentOf } from "../../providers/host/src/identity.ts";
-import { processes } from "../../providers/host/src/ports.ts";
-import { belongsTo } from "../../providers/host/src/stop.ts";
+import { processesOf } from "../../providers/host/src/stop.ts";
 
 /** A process of an environment. */
 export interface LabProcess {
@@ -11,10 +10,8 @@ export interface LabProcess {
 }
 
 /** The processes of a stack, by what they are for. */
-export function processesOf(stackFolder: string): LabProcess[] {
-  return processes()
-    .filter((pid) => belongsTo(pid, stackFolder))
-    .map((pid) => ({ pid, ...describe(pid) }));
+export function labProcessesOf(stackFolder: string): LabProcess[] {
+  return processesOf(stackFolder).map((pid) => ({ pid, ...describe(pid) }));
 }
 
 /** An executor is started with the path of its log: `…/alloc/<allocation>/<task>/executor.out`. */

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { execa } from "execa";
@@ -93,7 +93,6 @@ export async function createThrowawayLab(stack: string): Promise<ThrowawayLab> {
       // What a killed `lab` has left; the tests kill some.
       await stopSupervised(folder, "", 5000);
       await removeFolder(folder);
-      await rm(folder, { recursive: true, force: true });
       if (exitCode !== 0) {
         throw new Error(`The throw-away stack could not be destroyed:\n${stderr}`);
       }

@@ -65,11 +65,16 @@ function unescapeMount(path: string): string {
   );
 }
 
+/** The pids of all processes that belong to a folder. */
+export function processesOf(folder: string): number[] {
+  return processes().filter((pid) => belongsTo(pid, folder));
+}
+
 /** What lives in a folder, but for people's shells and editors, which have a terminal, and this process and its ancestors. */
 function livingIn(folder: string): Identity[] {
   const spared = new Set(ancestry(process.pid));
-  return processes()
-    .filter((pid) => !spared.has(pid) && !hasTerminal(pid) && belongsTo(pid, folder))
+  return processesOf(folder)
+    .filter((pid) => !spared.has(pid) && !hasTerminal(pid))
     .map(identify)
     .filter((identity) => identity !== undefined);
 }
