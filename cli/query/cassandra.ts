@@ -3,7 +3,24 @@ import type { Credentials } from "../outputs.ts";
 import { connectWithinMs, type Session } from "./session.ts";
 
 /** CQL, as the administrator, in the analytics service's keyspace. */
-export async function cassandra({ host, port, user, password, database }: Credentials): Promise<Session> {
+export async function cassandra(credentials: Credentials): Promise<Session> {
+  const client = await connectCassandra(credentials);
+  return {
+    async run(statement) {
+      const { columns, rows } = await client.execute(statement.replace(/;\s*$/, ""));
+      const names = (columns ?? []).map(({ name }) => name);
+      return {
+        columns: names,
+        rows: (rows ?? []).map((row) => Object.fromEntries(names.map((name) => [name, plain(row[name])]))),
+      };
+    },
+    close: () => client.shutdown(),
+  };
+}
+
+/** A client, in the keyspace of the credentials if they name one. */
+export async function connectCassandra(credentials: Credentials): Promise<Client> {
+  const { host, port, user, password, database } = credentials;
   const client = new Client({
     contactPoints: [`${host}:${port}`],
     localDataCenter: "datacenter1",
@@ -18,17 +35,7 @@ export async function cassandra({ host, port, user, password, database }: Creden
     await client.shutdown();
     throw error;
   }
-  return {
-    async run(statement) {
-      const { columns, rows } = await client.execute(statement.replace(/;\s*$/, ""));
-      const names = (columns ?? []).map(({ name }) => name);
-      return {
-        columns: names,
-        rows: (rows ?? []).map((row) => Object.fromEntries(names.map((name) => [name, plain(row[name])]))),
-      };
-    },
-    close: () => client.shutdown(),
-  };
+  return client;
 }
 
 /** Cassandra's own types (dates, UUIDs, big numbers) as text. */

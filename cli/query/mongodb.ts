@@ -1,14 +1,32 @@
 import { EJSON } from "bson";
 import { type Collection, type Db, type Document, type FindCursor, MongoClient } from "mongodb";
 import type { Credentials } from "../outputs.ts";
-import { type Call, type Method, type Modifier, parseStatement } from "./mongodb-statement.ts";
-import { type Answer, connectWithinMs, type Session } from "./session.ts";
+import {
+  type Call,
+  type Method,
+  type Modifier,
+  parseStatement,
+  type Statement,
+} from "./mongodb-statement.ts";
+import { connectWithinMs, type Session } from "./session.ts";
 
 /** Commands, and calls of a collection's methods, in the product service's database. FerretDB knows no accounts. */
-export async function mongodb(
+export async function mongodb(credentials: Credentials, server: "mongod" | "ferretdb"): Promise<Session> {
+  const client = await connectMongodb(credentials, server);
+  return {
+    async run(text) {
+      const result = await runStatement(client.db(credentials.database), parseStatement(text));
+      return { value: EJSON.serialize(result as Document, { relaxed: true }) };
+    },
+    close: () => client.close(),
+  };
+}
+
+/** A client that has got through to the server. */
+export async function connectMongodb(
   { host, port, user, password, database }: Credentials,
   server: "mongod" | "ferretdb",
-): Promise<Session> {
+): Promise<MongoClient> {
   const client = new MongoClient(`mongodb://${host}:${port}`, {
     directConnection: true,
     serverSelectionTimeoutMS: connectWithinMs,
@@ -21,19 +39,14 @@ export async function mongodb(
     await client.close();
     throw error;
   }
-  return {
-    run: (statement) => run(client.db(database), statement),
-    close: () => client.close(),
-  };
+  return client;
 }
 
-async function run(database: Db, text: string): Promise<Answer> {
-  const statement = parseStatement(text);
-  const result =
-    statement.kind === "command"
-      ? await database.command(statement.command)
-      : await call(database.collection(statement.collection), statement.call, statement.modifiers);
-  return { value: EJSON.serialize(result as Document, { relaxed: true }) };
+/** What the server answers, in the driver's own types. */
+export async function runStatement(database: Db, statement: Statement): Promise<unknown> {
+  return statement.kind === "command"
+    ? database.command(statement.command)
+    : call(database.collection(statement.collection), statement.call, statement.modifiers);
 }
 
 async function call(

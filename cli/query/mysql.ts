@@ -1,19 +1,10 @@
-import { createConnection, type FieldPacket, type RowDataPacket } from "mysql2/promise";
+import { type Connection, createConnection, type FieldPacket, type RowDataPacket } from "mysql2/promise";
 import type { Credentials } from "../outputs.ts";
 import { connectWithinMs, type Session } from "./session.ts";
 
 /** SQL, as the administrator, in the user service's database. */
-export async function mysql({ host, port, user, password, database }: Credentials): Promise<Session> {
-  const connection = await createConnection({
-    host,
-    port,
-    user,
-    password,
-    database,
-    connectTimeout: connectWithinMs,
-    dateStrings: true,
-    supportBigNumbers: true,
-  });
+export async function mysql(credentials: Credentials): Promise<Session> {
+  const connection = await connectMysql(credentials);
   return {
     async run(statement) {
       const [result, fields] = (await connection.query(statement)) as [
@@ -28,4 +19,18 @@ export async function mysql({ host, port, user, password, database }: Credential
     },
     close: () => connection.end(),
   };
+}
+
+/** A connection whose dates are texts. */
+export function connectMysql({ host, port, user, password, database }: Credentials): Promise<Connection> {
+  return createConnection({
+    host,
+    port,
+    user,
+    password,
+    database,
+    connectTimeout: connectWithinMs,
+    dateStrings: true,
+    supportBigNumbers: true,
+  });
 }

@@ -1,21 +1,11 @@
-import driver, { isDate, isDateTime, isNode, isPath, isRelationship } from "neo4j-driver";
+import driver, { type Driver, isDate, isDateTime, isNode, isPath, isRelationship } from "neo4j-driver";
 import type { Credentials } from "../outputs.ts";
 import { connectWithinMs, type Session } from "./session.ts";
 
 /** Cypher. */
-export async function neo4j({ host, port, user, password, database }: Credentials): Promise<Session> {
-  const connection = driver.driver(`bolt://${host}:${port}`, driver.auth.basic(user, password), {
-    disableLosslessIntegers: true,
-    connectionTimeout: connectWithinMs,
-    maxTransactionRetryTime: 0,
-    telemetryDisabled: true,
-  });
-  try {
-    await connection.verifyConnectivity();
-  } catch (error) {
-    await connection.close();
-    throw error;
-  }
+export async function neo4j(credentials: Credentials): Promise<Session> {
+  const connection = await connectNeo4j(credentials);
+  const { database } = credentials;
   return {
     async run(statement) {
       const { keys, records } = await connection.executeQuery(statement, {}, { database });
@@ -29,6 +19,23 @@ export async function neo4j({ host, port, user, password, database }: Credential
     },
     close: () => connection.close(),
   };
+}
+
+/** A driver that has got through to the server. */
+export async function connectNeo4j({ host, port, user, password }: Credentials): Promise<Driver> {
+  const connection = driver.driver(`bolt://${host}:${port}`, driver.auth.basic(user, password), {
+    disableLosslessIntegers: true,
+    connectionTimeout: connectWithinMs,
+    maxTransactionRetryTime: 0,
+    telemetryDisabled: true,
+  });
+  try {
+    await connection.verifyConnectivity();
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+  return connection;
 }
 
 function plain(value: unknown): unknown {
