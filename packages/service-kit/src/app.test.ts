@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { type AppOptions, createApp } from "./app.ts";
 import { jsonBody, reply } from "./openapi.ts";
 import { Problem } from "./problem.ts";
+import { observe } from "./work.ts";
 
 function appWith(options: Partial<AppOptions> = {}) {
   const lines: string[] = [];
@@ -58,6 +59,45 @@ test("a body that is no JSON is a problem document", async () => {
   });
   expect(answer.status).toBe(400);
   expect(answer.headers.get("content-type")).toBe("application/problem+json");
+});
+
+test("a body of more than the limit is 413, of known length or not", async () => {
+  const { app } = appWith({ maxBodyBytes: 100 });
+  const put = (body: string | ReadableStream, headers: Record<string, string> = {}) =>
+    app.request("/books/1", {
+      method: "PUT",
+      headers: { "content-type": "application/json", ...headers },
+      body,
+      duplex: "half",
+    } as RequestInit);
+  const long = JSON.stringify({ title: "x".repeat(100) });
+  expect((await put(long, { "content-length": String(long.length) })).status).toBe(413);
+  expect((await put(new Blob([long]).stream())).status).toBe(413);
+  expect((await put(new Blob(['{"title": "short"}']).stream())).status).toBe(200);
+});
+
+test("texts that stores can't keep are refused, wherever in a request they are", async () => {
+  const { app } = appWith();
+  const put = (body: string, path = "/books/1") =>
+    app.request(path, {
+      method: "PUT",
+      headers: { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) },
+      body,
+    });
+  expect((await put(String.raw`{"title": "a\u0000b"}`)).status).toBe(400);
+  expect((await put(String.raw`{"title": "\ud83d"}`)).status).toBe(400);
+  expect((await put(String.raw`{"title": "x", "\uDC00": 1}`)).status).toBe(400);
+  expect((await put('{"title": "x"}', "/books/1?q=%00")).status).toBe(400);
+  const whole = String.raw`{"title": "\ud83d\ude00 \\u0000"}`;
+  expect(await (await put(whole)).json()).toEqual(JSON.parse(whole));
+});
+
+test("the line of a request says which stores it has asked, and how often", async () => {
+  const { app, lines } = appWith();
+  const shelf = observe("mysql", { find: async () => "x" }, ["find"]);
+  app.get("/twice", async (c) => c.text((await shelf.find()) + (await shelf.find())));
+  await app.request("/twice");
+  expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ msg: "request", stores: { mysql: { calls: 2 } } });
 });
 
 test("errors are problem documents with the trace id; what was not foreseen stays in the log", async () => {

@@ -2,9 +2,11 @@ import { prometheus } from "@hono/prometheus";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { Registry } from "prom-client";
+import type { Identity } from "./auth.ts";
+import { guardBody, guardPath } from "./body.ts";
 import type { Logger } from "./log.ts";
 import { Problem, problemResponse } from "./problem.ts";
-import { continueTrace } from "./trace.ts";
+import { runWork } from "./work.ts";
 
 /** What handlers find in `c.get(…)`. */
 export interface AppEnvironment {
@@ -14,6 +16,8 @@ export interface AppEnvironment {
     traceId: string;
     /** The header to send on to other services. */
     traceparent: string;
+    /** Who has sent the request, where a middleware of `createAuth` has found it out. */
+    identity?: Identity;
   };
 }
 
@@ -28,19 +32,23 @@ export interface AppOptions {
   backends?: Record<string, () => Promise<unknown>>;
   /** Whether an error means that a backend is away, so that the caller may try again: 503 instead of 500. */
   isBackendAway?(error: Error): boolean;
+  /** Bodies with more get 413. By default 64 KiB; with `Infinity` bodies aren't looked at, for one who hands them on. */
+  maxBodyBytes?: number;
 }
 
 /** How long `/readyz` waits for a backend; below the 3 s that Consul gives the check. */
 const readyTimeoutMs = 2000;
 
+const defaultMaxBodyBytes = 64 * 1024;
+
 const unlogged = new Set(["/livez", "/readyz", "/metrics"]);
 
 /**
- * A Hono app with what every service has: problem documents, trace and access log, `/livez`, `/readyz`, `/metrics` and
- * `/openapi.json`.
+ * A Hono app with what every service has: problem documents, trace and access log, limits of what a request may hold, `/livez`,
+ * `/readyz`, `/metrics` and `/openapi.json`.
  */
 export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
-  const { name, description, log, isStopping, backends = {} } = options;
+  const { name, description, log, isStopping, backends = {}, maxBodyBytes = defaultMaxBodyBytes } = options;
   const app = new OpenAPIHono<AppEnvironment>({
     defaultHook(result, c) {
       if (!result.success) {
@@ -50,30 +58,28 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
       return undefined;
     },
   });
-  const { printMetrics, registerMetrics } = prometheus({
-    collectDefaultMetrics: true,
-    registry: new Registry(),
-  });
+  const registry = new Registry();
+  registry.setDefaultLabels({ service: name });
+  const { printMetrics, registerMetrics } = prometheus({ collectDefaultMetrics: true, registry });
 
-  app.use(async (c, next) => {
-    const { traceId, traceparent } = continueTrace(c.req.header("traceparent"));
-    c.set("traceId", traceId);
-    c.set("traceparent", traceparent);
-    c.set("log", log.child({ traceId }));
-    const startedMs = performance.now();
-    await next();
-    // An answer that a handler has sent by itself can't be changed any more.
-    if (isStopping() && !c.res.headers.has("x-hono-already-sent")) {
-      c.header("connection", "close");
-    }
-    if (!unlogged.has(c.req.path)) {
-      const durationMs = Math.round((performance.now() - startedMs) * 100) / 100;
-      c.get("log").info(
-        { method: c.req.method, path: c.req.path, status: c.res.status, durationMs },
-        "request",
-      );
-    }
-  });
+  app.use((c, next) =>
+    runWork({ traceparent: c.req.header("traceparent"), log }, async (work) => {
+      c.set("traceId", work.traceId);
+      c.set("traceparent", work.traceparent);
+      c.set("log", work.log);
+      const startedMs = performance.now();
+      await next();
+      // An answer that a handler has sent by itself can't be changed any more.
+      if (isStopping() && !c.res.headers.has("x-hono-already-sent")) {
+        c.header("connection", "close");
+      }
+      if (!unlogged.has(c.req.path)) {
+        const durationMs = Math.round((performance.now() - startedMs) * 100) / 100;
+        const { method, path } = c.req;
+        work.log.info({ method, path, status: c.res.status, durationMs, stores: work.stores }, "request");
+      }
+    }),
+  );
   app.use(registerMetrics);
 
   app.get("/livez", (c) => c.json({ status: "pass" }));
@@ -84,10 +90,27 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
       ),
     );
     const passes = !isStopping() && Object.values(checks).every((state) => state === "pass");
+    if (!passes) {
+      c.header("retry-after", "1");
+    }
     return c.json({ status: passes ? "pass" : "fail", stopping: isStopping(), checks }, passes ? 200 : 503);
   });
   app.get("/metrics", printMetrics);
-  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: name, version: "0.1.0", description } });
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+  });
+  const limit = Number.isFinite(maxBodyBytes) ? ` Bodies have at most ${maxBodyBytes} bytes.` : "";
+  app.doc31("/openapi.json", {
+    openapi: "3.1.0",
+    info: { title: name, version: "0.1.0", description: `${description}${limit}` },
+  });
+
+  app.use(guardPath);
+  if (Number.isFinite(maxBodyBytes)) {
+    app.use(guardBody(maxBodyBytes));
+  }
 
   app.notFound((c) => problemResponse(c, 404, `${name} has nothing at ${c.req.path}.`));
   app.onError((error, c) => {
@@ -99,7 +122,6 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
     }
     if (options.isBackendAway?.(error)) {
       c.get("log").warn({ err: error }, "a backend is away");
-      c.header("retry-after", "1");
       return problemResponse(c, 503, `${name} can't reach its database. Try again in a moment.`);
     }
     c.get("log").error({ err: error }, "unexpected error");

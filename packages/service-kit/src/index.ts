@@ -1,6 +1,28 @@
 export { type AppEnvironment, type AppOptions, createApp } from "./app.ts";
+export {
+  type Auth,
+  type AuthEnvironment,
+  authEnvironment,
+  createAuth,
+  type Identity,
+  ownOrAdmin,
+  secured,
+} from "./auth.ts";
 export { EnvironmentError, readEnvironment } from "./environment.ts";
 export type { Logger } from "./log.ts";
 export { jsonBody, reply } from "./openapi.ts";
 export { Problem, problemResponse } from "./problem.ts";
-export { type Context, type Running, runService, type Service } from "./run.ts";
+export { type Context, defineService, type Running, runService, type Service } from "./run.ts";
+export { createServiceTokens, type ServiceTokens, serviceTokenEnvironment } from "./service-tokens.ts";
+export { runTogether } from "./together.ts";
+export {
+  countCall,
+  currentWork,
+  measure,
+  observe,
+  runWork,
+  type Store,
+  type StoreUse,
+  type Work,
+  type WorkOptions,
+} from "./work.ts";

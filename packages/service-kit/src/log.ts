@@ -12,8 +12,9 @@ export function createLogger(environment: CommonEnvironment, destination?: Desti
       env: environment.ENVIRONMENT,
       instance: environment.INSTANCE_ID,
     },
-    // ioredis puts the command that failed into its errors, which may be AUTH with its password.
-    redact: { paths: ["err.command"], remove: true },
+    // Drivers put into their errors what has failed: ioredis the command, which may be AUTH with its password, and mysql2 the
+    // statement with its values.
+    redact: { paths: ["err.command", "err.sql"], remove: true },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   };

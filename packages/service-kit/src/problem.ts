@@ -30,6 +30,12 @@ export const problemSchema = z
   })
   .openapi("Problem");
 
+/** How the caller is to go on, by status: RFC 6750 §3, RFC 9110 §10.2.3. */
+const headersOf: Partial<Record<number, Record<string, string>>> = {
+  401: { "www-authenticate": "Bearer" },
+  503: { "retry-after": "1" },
+};
+
 /** Answers with a problem document. */
 export function problemResponse(
   c: Context,
@@ -47,6 +53,6 @@ export function problemResponse(
       ...extensions,
     }),
     status,
-    { "content-type": "application/problem+json" },
+    { "content-type": "application/problem+json", ...headersOf[status] },
   );
 }

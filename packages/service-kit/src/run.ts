@@ -25,17 +25,22 @@ export interface Context<E> {
 export interface Running {
   // biome-ignore lint/suspicious/noExplicitAny: any Hono app will do
   app: Hono<any>;
-  /** Closes what the service holds, after its last answer. */
+  /** Closes what the service holds, consumers of events first, after its last answer. */
   close(): Promise<void>;
 }
 
-export interface Service<S extends z.ZodObject> {
+export interface Service<S extends z.ZodObject = z.ZodObject> {
   /** The service's own variables. */
   environment: S;
   /** Brings the schema to what the service expects; run as `main.js migrate`, perhaps by several at once. */
   migrate?(context: Context<z.infer<S>>): Promise<void>;
   /** Must not wait for backends: `/readyz` says when they are there. */
   start(context: Context<z.infer<S>>): Promise<Running>;
+}
+
+/** A service, for `runService` and for `runTogether`; here the types of its environment are found out. */
+export function defineService<S extends z.ZodObject>(service: Service<S>): Service<S> {
+  return service;
 }
 
 /**

@@ -51,6 +51,8 @@ async function start({
     description: "The way in: routes /api to the live instances of each service.",
     log,
     isStopping,
+    // Bodies go on as a stream; the services limit them.
+    maxBodyBytes: Number.POSITIVE_INFINITY,
     backends: {
       async consul() {
         if (![...upstreams.values()].every(({ watch }) => watch.isKnown)) {
