@@ -1,10 +1,6 @@
 import { z } from "zod";
 import { type PortName, type Ports, portNames, portSpan, portsOf } from "./ports.ts";
-
-/** The Hono services of the shop, in the order in which they are shown. */
-export const serviceNames = ["gateway", "user", "product", "cart", "analytics", "social"] as const;
-
-export type ServiceName = (typeof serviceNames)[number];
+import { rowOf, type ServiceName, serviceNames } from "./shop/services.ts";
 
 /** A name that Consul and Nomad both take for datacenters, regions and nodes. */
 const name = z
@@ -81,11 +77,7 @@ export function environmentOf(stack: string, values: Record<string, string | und
       `The configuration of stack ${stack} can't be used. Correct Pulumi.${stack}.yaml:\n  ${lines.join("\n  ")}`,
     );
   }
-  if ((parsed.data.instances.gateway ?? 1) > 1) {
-    throw new ConfigurationError(
-      `lab:instances.gateway: there can be only one, because it has a port of its own.`,
-    );
-  }
+  refuseSharedServicePorts(parsed.data.instances);
   const { portBase, ports: overrides, instances, datacenter, nodeName, ...rest } = parsed.data;
   const ports = portsOf(portBase, overrides);
   refuseSharedPorts(stack, ports);
@@ -109,6 +101,16 @@ function json(key: string, value: string | undefined): unknown {
 
 function settingName(issue: z.core.$ZodIssue): string {
   return issue.code === "unrecognized_keys" ? issue.keys.join(", lab:") : "";
+}
+
+function refuseSharedServicePorts(instances: Partial<Record<ServiceName, number>>): void {
+  for (const service of serviceNames) {
+    if (rowOf(service).port !== undefined && (instances[service] ?? 1) > 1) {
+      throw new ConfigurationError(
+        `lab:instances.${service}: there can be only one, because it has a port of its own.`,
+      );
+    }
+  }
 }
 
 function refuseSharedPorts(stack: string, ports: Ports): void {

@@ -140,6 +140,21 @@ test("a server that no longer answers is restarted", async () => {
   await until(`another ${job}`, async () => holderOf(port) !== server);
 });
 
+test("an account that is none any more can't enter, and its data stays", async () => {
+  const { variables, port } = cases.mysql as Case;
+  const enter = async (user: string) => {
+    const password = (cases.mysql as Case).secrets[`${user}_password`];
+    const client = await createConnection({ host: "127.0.0.1", port, user, password });
+    const [rows] = await client.query("SHOW DATABASES");
+    await client.end();
+    return (rows as { Database: string }[]).map(({ Database }) => Database);
+  };
+  expect(await enter("order")).toEqual(["information_schema", "order"]);
+  await (await deploy("mysql", { ...variables, accounts: "user" })).healthy();
+  await expect(enter("order")).rejects.toThrow("Access denied");
+  expect(await enter("root")).toContain("order");
+});
+
 test("a kill while the data folder is made leaves nothing half-made", async () => {
   const { variables, secrets } = cases.mysql as Case;
   const data = join(folder, "data/half-made");
@@ -255,8 +270,13 @@ async function allCases(): Promise<Case[]> {
         home: tools.mysql.home,
         library_path: tools.mysql.libraryPath,
         port: at(30),
+        accounts: "user,order",
       },
-      secrets: { root_password: secret("mysql root"), user_password: secret("mysql user") },
+      secrets: {
+        root_password: secret("mysql root"),
+        user_password: secret("mysql user"),
+        order_password: secret("mysql order"),
+      },
       password: secret("mysql user"),
       async visit(password, value) {
         const client = await createConnection({
@@ -268,6 +288,7 @@ async function allCases(): Promise<Case[]> {
         });
         try {
           await expect(client.query("SELECT * FROM mysql.global_priv")).rejects.toThrow();
+          await expect(client.query("USE `order`")).rejects.toThrow("Access denied");
           if (value !== undefined) {
             await client.query("CREATE TABLE IF NOT EXISTS t (id INT PRIMARY KEY, v TEXT)");
             await client.query("REPLACE INTO t VALUES (1, ?)", [value]);

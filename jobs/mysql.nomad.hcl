@@ -1,7 +1,7 @@
-# MySQL: the relational store, of the user service. Runs one MariaDB server, which speaks MySQL's protocol.
+# MySQL: the relational store, a database and an account for each service that asks for one. Runs one MariaDB server, which speaks MySQL's protocol.
 # Data: data_dir/db. Every committed transaction is flushed to disk before it is acknowledged.
-# Secrets: Nomad Variable nomad/jobs/mysql, items root_password and user_password. The accounts are brought in line
-# with them at every start.
+# Secrets: Nomad Variable nomad/jobs/mysql, items root_password and <account>_password. The accounts are brought in
+# line with them at every start, and those that are none any more are removed; their databases stay.
 
 variable "datacenter" {
   type        = string
@@ -61,6 +61,16 @@ variable "port" {
   description = "Port of the MySQL protocol."
 }
 
+variable "accounts" {
+  type        = string
+  default     = ""
+  description = "Names of the accounts, separated by commas. Each may do everything in the database of its name, and nothing elsewhere."
+  validation {
+    condition     = regex_replace(var.accounts, "^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$", "") == ""
+    error_message = "The names of accounts are of lower-case letters, digits and dashes."
+  }
+}
+
 variable "cpu" {
   type        = number
   default     = 200
@@ -78,7 +88,7 @@ job "mysql" {
   datacenters = [var.datacenter]
 
   ui {
-    description = "MariaDB in MySQL's place, for the user service. Tables are in `${var.data_dir}`."
+    description = "MariaDB in MySQL's place, a database for each service. Tables are in `${var.data_dir}`."
   }
 
   update {
@@ -211,12 +221,16 @@ job "mysql" {
           ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY '{{ .root_password }}';
           ALTER USER 'root'@'localhost' IDENTIFIED BY '{{ .root_password }}';
           DELETE FROM mysql.global_priv WHERE User = '' OR User = 'root' AND Host NOT IN ('localhost', '127.0.0.1');
+          DELETE FROM mysql.global_priv WHERE Host = '127.0.0.1'
+            AND User NOT IN (${join(", ", formatlist("'%s'", compact(split(",", "root,${var.accounts}"))))});
           DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost';
           FLUSH PRIVILEGES;
-          CREATE DATABASE IF NOT EXISTS `user`;
-          CREATE USER IF NOT EXISTS 'user'@'127.0.0.1';
-          GRANT ALL PRIVILEGES ON `user`.* TO 'user'@'127.0.0.1';
-          ALTER USER 'user'@'127.0.0.1' IDENTIFIED BY '{{ .user_password }}';
+          %{ for name in compact(split(",", var.accounts)) ~}
+          CREATE DATABASE IF NOT EXISTS `${name}`;
+          CREATE USER IF NOT EXISTS '${name}'@'127.0.0.1';
+          GRANT ALL PRIVILEGES ON `${name}`.* TO '${name}'@'127.0.0.1';
+          ALTER USER '${name}'@'127.0.0.1' IDENTIFIED BY '{{ index . "${name}_password" }}';
+          %{ endfor ~}
           {{ end }}
         EOT
       }

@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
 import type { Changes } from "../cli/commands/up.ts";
-import { type ServiceName, serviceNames } from "../infra/environment.ts";
+import { type ServiceName, serviceNames } from "../infra/shop/services.ts";
 import { testedCommands } from "./support/documents.ts";
 import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
 

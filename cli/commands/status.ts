@@ -1,5 +1,6 @@
 import ansis from "ansis";
 import { Command } from "commander";
+import { serviceNames } from "../../infra/shop/services.ts";
 import { type Instance, type JobSummary, readCluster } from "../cluster.ts";
 import { printResult, table } from "../output.ts";
 import { notRunning, type Outputs, outputsOf } from "../outputs.ts";
@@ -27,8 +28,10 @@ export interface StatusReport {
 }
 
 /** The order in which people look for things. */
-const order = ["gateway", "user", "product", "cart", "analytics", "social"];
-const later = ["mysql", "mongodb", "redis", "cassandra", "neo4j", "nats", "artifacts"];
+const order: string[] = [
+  ...serviceNames,
+  ...["mysql", "mongodb", "redis", "cassandra", "neo4j", "nats", "artifacts"],
+];
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -104,7 +107,7 @@ function stateOf(type: JobSummary["type"], status: string, healthy: boolean): Jo
 }
 
 function rank(name: string): number {
-  const known = [...order, ...later].indexOf(name);
+  const known = order.indexOf(name);
   return known === -1 ? Number.MAX_SAFE_INTEGER : known;
 }
 

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactStore } from "../platform/artifact-store.ts";
 import type { Platform } from "../platform/platform.ts";
+import { servicesWith } from "../shop/services.ts";
 import { Cassandra } from "./cassandra.ts";
 import { Mongodb } from "./mongodb.ts";
 import { Mysql } from "./mysql.ts";
@@ -22,7 +23,7 @@ export class DataTier extends pulumi.ComponentResource {
     options?: pulumi.ComponentResourceOptions,
   ) {
     super("lab:data:DataTier", name, {}, options);
-    this.mysql = new Mysql("mysql", platform, { parent: this });
+    this.mysql = new Mysql("mysql", platform, servicesWith("mysql"), { parent: this });
     this.mongodb = new Mongodb("mongodb", platform, artifacts, { parent: this });
     this.cassandra = new Cassandra("cassandra", platform, artifacts, { parent: this });
     this.redis = new Redis("redis", platform, { parent: this });

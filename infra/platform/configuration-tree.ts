@@ -1,6 +1,7 @@
 import * as consul from "@pulumi/consul";
 import type * as pulumi from "@pulumi/pulumi";
-import { type Environment, serviceNames } from "../environment.ts";
+import type { Environment } from "../environment.ts";
+import { serviceNames } from "../shop/services.ts";
 import type { ConsulAgent } from "./consul-agent.ts";
 
 /**

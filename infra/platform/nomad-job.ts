@@ -28,9 +28,10 @@ export class NomadJob extends pulumi.ComponentResource {
       provider: platform.nomad.provider,
       deletedWith: platform.nomad.process,
     };
-    const secrets = args.secrets
-      ? [new Variable(name, { path: `nomad/jobs/${name}`, items: args.secrets }, inAgent)]
-      : [];
+    const secrets =
+      args.secrets && Object.keys(args.secrets).length > 0
+        ? [new Variable(name, { path: `nomad/jobs/${name}`, items: args.secrets }, inAgent)]
+        : [];
     this.job = new Job(
       name,
       {

@@ -1,9 +1,9 @@
 import { Bundle } from "@lab/provider-host";
 import * as pulumi from "@pulumi/pulumi";
-import type { ServiceName } from "../environment.ts";
 import type { ArtifactStore } from "../platform/artifact-store.ts";
 import { NomadJob } from "../platform/nomad-job.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { ServiceName } from "./services.ts";
 
 export interface HonoServiceArgs {
   artifacts: ArtifactStore;
@@ -12,9 +12,9 @@ export interface HonoServiceArgs {
   /** Plain settings of the service, as environment variables. */
   settings: Record<string, pulumi.Input<string>>;
   /** Secret settings, which reach the tasks through a Nomad Variable. */
-  secrets?: Record<string, pulumi.Input<string>>;
+  secrets: Record<string, pulumi.Input<string>>;
   /** Whether the service has a schema, which a one-off job of the same bundle brings up to date. */
-  migrates?: boolean;
+  migrates: boolean;
   /** A fixed port; without it Nomad picks one for each instance. */
   port?: number;
 }

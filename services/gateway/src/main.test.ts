@@ -41,7 +41,7 @@ async function portOf(child: ChildProcess): Promise<number> {
   for await (const piece of child.stdout?.iterator({ destroyOnReturn: false }) ?? []) {
     said += piece;
     const port = said.match(/"port":(\d+),"msg":"listening"/)?.[1];
-    if (port && said.match(/"instances changed"/g)?.length === 5) {
+    if (port && said.match(/"instances changed"/g)?.length === 2) {
       return Number(port);
     }
   }
@@ -61,6 +61,10 @@ test("answers come through whole, on a connection that is kept", async () => {
         ENVIRONMENT: "test",
         PORT: "0",
         CONSUL_URL: `http://127.0.0.1:${consul}`,
+        ROUTES: JSON.stringify([
+          { prefix: "/api/users", service: "user" },
+          { prefix: "/api/cart", service: "cart" },
+        ]),
       },
     },
   );

@@ -4,10 +4,11 @@ import { type Endpoint, roundRobin, ServiceWatch } from "@lab/discovery";
 import { type Context, createApp, Problem, type Running, runService } from "@lab/service-kit";
 import { z } from "zod";
 import { Forwarder, hasBody, UpstreamError } from "./forwarder.ts";
-import { type Route, routeOf, routes } from "./routes.ts";
+import { type Route, routeOf, routesSetting } from "./routes.ts";
 
 const environment = z.object({
   CONSUL_URL: z.url(),
+  ROUTES: routesSetting,
 });
 
 /**
@@ -22,13 +23,13 @@ const maxAttempts = 3;
 await runService({ environment, start });
 
 async function start({
-  environment: { CONSUL_URL, SERVICE_NAME },
+  environment: { CONSUL_URL, ROUTES: routes, SERVICE_NAME },
   log,
   isStopping,
 }: Context<z.infer<typeof environment>>): Promise<Running> {
   const upstreams = new Map(
     routes.map(({ service }) => [
-      service as string,
+      service,
       {
         next: roundRobin<Endpoint>(),
         watch: new ServiceWatch({
@@ -45,6 +46,7 @@ async function start({
       },
     ]),
   );
+  const prefixes = routes.map(({ prefix }) => prefix).join(", ");
   const forwarder = new Forwarder();
   const app = createApp({
     name: SERVICE_NAME,
@@ -73,9 +75,9 @@ async function start({
   );
 
   app.all("/api/*", async (c) => {
-    const route = routeOf(c.req.path);
+    const route = routeOf(routes, c.req.path);
     if (!route) {
-      throw new Problem(404, `No service has ${c.req.path}. The routes: ${prefixes()}.`);
+      throw new Problem(404, `No service has ${c.req.path}. The routes: ${prefixes}.`);
     }
     const { incoming, outgoing } = c.env as unknown as HttpBindings & { outgoing: ServerResponse };
     const attempts = hasBody(incoming) ? 1 : maxAttempts;
@@ -133,8 +135,4 @@ async function start({
 /** Says that the caller has its answer; the status is for the log and the metrics. */
 function alreadySent(status: number): Response {
   return new NodeResponse(null, { status, headers: { "x-hono-already-sent": "true" } });
-}
-
-function prefixes(): string {
-  return routes.map(({ prefix }) => prefix).join(", ");
 }
