@@ -38,6 +38,7 @@ export class ServiceWatch {
   readonly #stop = new AbortController();
   readonly #dispatcher = new Agent({ headersTimeout: (waitSeconds + 10) * 1000, bodyTimeout: 0 });
   readonly #finished: Promise<void>;
+  readonly #firstAnswer = Promise.withResolvers<void>();
   #endpoints: readonly Endpoint[] = [];
   #known = false;
 
@@ -55,6 +56,11 @@ export class ServiceWatch {
   /** Whether Consul has answered at all. */
   get isKnown(): boolean {
     return this.#known;
+  }
+
+  /** Resolves when Consul has answered for the first time. */
+  get firstAnswer(): Promise<void> {
+    return this.#firstAnswer.promise;
   }
 
   async close(): Promise<void> {
@@ -75,6 +81,7 @@ export class ServiceWatch {
         retryMs = firstRetryMs;
         this.#known = true;
         this.#replace(answer.endpoints);
+        this.#firstAnswer.resolve();
       } catch (error) {
         if (signal.aborted) {
           return;

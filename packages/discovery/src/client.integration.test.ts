@@ -1,0 +1,177 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { json } from "node:stream/consumers";
+import { createServiceTokens, runWork } from "@lab/service-kit";
+import { pino } from "pino";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { freePorts } from "../../../providers/host/src/ports.ts";
+import { until } from "../../../tests/servers/agent.ts";
+import { type ConsulServer, startConsul } from "../../../tests/servers/consul.ts";
+import { ServiceClient, type ServiceRequest } from "./client.ts";
+
+const log = pino({ enabled: false });
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const get: ServiceRequest = { method: "GET", path: "/" };
+const tokens = createServiceTokens({ key: "0123456789abcdef0123456789abcdef", name: "order" });
+
+let consul: ConsulServer;
+let client: ServiceClient;
+let servers: Server[];
+let registered: string[];
+
+beforeAll(async () => {
+  consul = await startConsul();
+  const read = 'service_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }';
+  await put("/v1/acl/policy", { Name: "read", Rules: read });
+  await put("/v1/acl/token/00000000-0000-0000-0000-000000000002", { Policies: [{ Name: "read" }] });
+});
+
+afterAll(() => consul?.stop());
+
+beforeEach(() => {
+  servers = [];
+  registered = [];
+  client = new ServiceClient({ consulUrl: consul.address, service: "shelf", tokens, timeoutMs: 500, log });
+});
+
+afterEach(async () => {
+  await client.close();
+  for (const server of servers) {
+    server.closeAllConnections();
+    server.close();
+  }
+  for (const id of registered) {
+    await put(`/v1/agent/service/deregister/${id}`, {});
+  }
+});
+
+async function put(path: string, body: object): Promise<void> {
+  const response = await fetch(`${consul.address}${path}`, {
+    method: "PUT",
+    headers: { "x-consul-token": consul.managementToken },
+    body: JSON.stringify(body),
+  });
+  expect(response.status, await response.text()).toBe(200);
+}
+
+async function listen(listener: RequestListener): Promise<number> {
+  const server = createServer(listener);
+  servers.push(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+async function register(id: string, port: number): Promise<void> {
+  registered.push(id);
+  await put("/v1/agent/service/register", {
+    ID: id,
+    Name: "shelf",
+    Address: "127.0.0.1",
+    Port: port,
+    Check: { CheckID: `${id}-ttl`, TTL: "10m", Status: "passing" },
+  });
+}
+
+test("calls the instances in turn, with the trace and a token, and counts the calls", async () => {
+  const seen: { headers: IncomingMessage["headers"]; body: unknown }[] = [];
+  const answer =
+    (name: string): RequestListener =>
+    async (request, response) => {
+      seen.push({ headers: request.headers, body: await json(request) });
+      response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify({ name }));
+    };
+  await register("one", await listen(answer("one")));
+  await register("two", await listen(answer("two")));
+  const post: ServiceRequest = {
+    method: "POST",
+    path: "/books?x=1",
+    body: { title: "A" },
+    headers: { a: "b" },
+  };
+  const names = new Set();
+  await until("both to be called", async () => {
+    const { status, body } = await client.request(post);
+    expect(status).toBe(201);
+    names.add((body as { name: string }).name);
+    return names.size === 2;
+  });
+  const stores = await runWork({ traceparent, log }, async (work) => {
+    await client.request(post);
+    return work.stores;
+  });
+  expect(stores).toEqual({ "http:shelf": { calls: 1, ms: expect.any(Number) } });
+  const last = seen.at(-1);
+  expect(last?.body).toEqual({ title: "A" });
+  expect(last?.headers).toMatchObject({ a: "b", authorization: expect.stringMatching(/^Bearer ey/) });
+  expect(last?.headers.traceparent).toContain("0af7651916cd43dd8448eb211c80319c");
+});
+
+test("hands on answers of every kind", async () => {
+  await register(
+    "one",
+    await listen((request, response) => {
+      const type = request.url === "/text" ? "text/plain" : "application/problem+json";
+      const text = { "/text": "words", "/problem": '{"status":409}' }[request.url ?? ""];
+      response.writeHead(text ? 409 : 204, { "content-type": type }).end(text);
+    }),
+  );
+  await until("the instance to be known", async () => (await client.request(get)).status === 204);
+  expect(await client.request({ ...get, path: "/text" })).toEqual({ status: 409, body: "words" });
+  expect(await client.request({ ...get, path: "/problem" })).toEqual({ status: 409, body: { status: 409 } });
+  expect(await client.request(get)).toEqual({ status: 204, body: undefined });
+});
+
+test("a service without a healthy instance is away at once", async () => {
+  await expect(client.request(get)).rejects.toMatchObject({ name: "ServiceAwayError", code: "none" });
+});
+
+test("goes on to another instance when one can't be connected to", async () => {
+  await register("dead", await freePorts(1));
+  await register("live", await listen((_request, response) => response.writeHead(204).end()));
+  await until("both to be known", async () => (await client.request(get)).status === 204);
+  const answers = Array.from({ length: 6 }, () => client.request({ ...get, method: "POST" }));
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(6).fill(204));
+});
+
+test("an answer that doesn't come in time is not asked for again", async () => {
+  let asked = 0;
+  await register(
+    "slow",
+    await listen(() => {
+      asked += 1;
+    }),
+  );
+  await until("the instance to be known", async () => {
+    await client.request({ ...get, timeoutMs: 50 }).catch(() => undefined);
+    return asked > 0;
+  });
+  asked = 0;
+  const startedMs = performance.now();
+  await expect(client.request(get)).rejects.toMatchObject({ code: "timeout" });
+  expect(performance.now() - startedMs).toBeLessThan(2000);
+  expect(asked).toBe(1);
+});
+
+test("a connection that breaks off is not tried again: the request may have been carried out", async () => {
+  let asked = 0;
+  const server = createTcpServer((socket) => {
+    socket.once("data", () => {
+      asked += 1;
+      socket.destroy();
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  try {
+    await register("broken", (server.address() as AddressInfo).port);
+    await until("the instance to be known", async () => {
+      await client.request(get).catch(() => undefined);
+      return asked > 0;
+    });
+    asked = 0;
+    await expect(client.request({ ...get, method: "POST" })).rejects.toMatchObject({ code: "connection" });
+    expect(asked).toBe(1);
+  } finally {
+    server.close();
+  }
+});
