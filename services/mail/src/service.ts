@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "@hono/zod-openapi";
-import { createApp, type Service } from "@lab/service-kit";
+import { createApp, defineService } from "@lab/service-kit";
 import { mailRoutes } from "./mails.ts";
 import { pages } from "./page.ts";
 import { SmtpSink } from "./smtp.ts";
@@ -13,7 +13,7 @@ const environment = z.object({
 });
 
 /** Takes all mail, whomever it is for, delivers none of it, and shows it. */
-export const service: Service<typeof environment> = {
+export const service = defineService({
   environment,
   async start({ environment, log, isStopping }) {
     mkdirSync(environment.DATA_DIR, { recursive: true, mode: 0o700 });
@@ -37,4 +37,4 @@ export const service: Service<typeof environment> = {
       },
     };
   },
-};
+});

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "@hono/zod-openapi";
-import { createApp, type Service } from "@lab/service-kit";
+import { createApp, defineService } from "@lab/service-kit";
 import { wantKey } from "./access.ts";
 import { Behaviour, behaviourRoutes, misbehaving } from "./behaviour.ts";
 import { chargeRoutes } from "./charges.ts";
@@ -20,7 +20,7 @@ const environment = z.object({
 });
 
 /** An outside company: it knows nothing of the shop, and the shop nothing of its ledger but what its interface says. */
-export const service: Service<typeof environment> = {
+export const service = defineService({
   environment,
   async start({ environment, log, isStopping }) {
     mkdirSync(environment.DATA_DIR, { recursive: true, mode: 0o700 });
@@ -44,4 +44,4 @@ export const service: Service<typeof environment> = {
     behaviourRoutes(app, behaviour);
     return { app, close: async () => ledger.close() };
   },
-};
+});
