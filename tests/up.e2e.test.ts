@@ -287,7 +287,7 @@ test("the checkout is as it was", async () => {
 });
 
 test("an edit of one service rolls that service and no other, and no request fails meanwhile", async () => {
-  const file = join(lab.root, "services/cart/src/main.ts");
+  const file = join(lab.root, "services/cart/src/service.ts");
   const before = await instances();
   const callers = new AbortController();
   const answers = Promise.all(Array.from({ length: 4 }, () => statuses("/api/cart/101", callers.signal)));

@@ -9,7 +9,7 @@ export {
   secured,
 } from "./auth.ts";
 export { EnvironmentError, readEnvironment } from "./environment.ts";
-export type { Logger } from "./log.ts";
+export { createLogger, type Logger } from "./log.ts";
 export { jsonBody, reply } from "./openapi.ts";
 export { Problem, problemResponse } from "./problem.ts";
 export { type Context, defineService, type Running, runService, type Service } from "./run.ts";
