@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { benchCommand } from "./commands/bench.ts";
+import { demoCommand } from "./commands/demo.ts";
 import { destroyCommand } from "./commands/destroy.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { downCommand } from "./commands/down.ts";
@@ -39,6 +40,7 @@ for (const command of [
   statusCommand,
   queryCommand,
   seedCommand,
+  demoCommand,
   logsCommand,
   openCommand,
   envCommand,
