@@ -16,7 +16,18 @@ export type StoreName = "mysql" | "mongodb" | "cassandra" | "redis" | "neo4j";
 
 /** What `infra/index.ts` exports. */
 export interface Outputs {
-  urls: Record<"gateway" | "nomad" | "consul" | "neo4j" | "nats" | "natsMonitor" | "artifacts", string>;
+  urls: Record<
+    | "gateway"
+    | "paymentProvider"
+    | "mail"
+    | "nomad"
+    | "consul"
+    | "neo4j"
+    | "nats"
+    | "natsMonitor"
+    | "artifacts",
+    string
+  >;
   mongodbServer: "mongod" | "ferretdb";
   datacenter: string;
   region: string;
@@ -24,6 +35,7 @@ export interface Outputs {
     consulToken: string;
     nomadToken: string;
     nats: { user: string; password: string };
+    paymentProvider: { apiKey: string };
   };
 }
 

@@ -26,6 +26,14 @@ describe("the configuration of a stack", () => {
     expect(ports.redis).toBe(18_032);
   });
 
+  it("takes a part of the provider's behaviour and keeps the rest", () => {
+    expect(environmentOf("dev", { provider: '{"failureRate": 0.5}' }).provider).toEqual({
+      latencyMs: 0,
+      failureRate: 0.5,
+      lostAnswerRate: 0,
+    });
+  });
+
   it("refuses two servers on one port by both names", () => {
     expect(() => environmentOf("dev", { ports: '{"mysql": 18032}' })).toThrow(
       /18032 to both mysql and redis/,
@@ -48,6 +56,12 @@ describe("the configuration of a stack", () => {
     ["ports", "{", /lab:ports must be an object/],
     ["ports", '{"postgres": 5432}', /lab:ports/],
     ["instances", '{"user": -1}', /lab:instances.user/],
+    ["instances", '{"mail": 2}', /lab:instances.mail: there can be only one/],
+    ["chain", "both", /lab:chain/],
+    ["provider", '{"failureRate": 2}', /lab:provider.failureRate/],
+    ["provider", '{"latency": 2}', /lab:provider/],
+    ["tokenTtlSeconds", "long", /lab:tokenTtlSeconds: must be a number of seconds/],
+    ["keyLifetimeSeconds", "0", /lab:keyLifetimeSeconds/],
     ["portbase", "18000", /lab:portbase/],
   ])("refuses lab:%s = %s and names it", (key, value, message) => {
     expect(() => environmentOf("dev", { [key]: value })).toThrow(message);

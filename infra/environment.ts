@@ -9,6 +9,10 @@ const name = z
 
 const port = z.coerce.number().int().min(1024).max(65_535);
 
+const rate = z.number().min(0).max(1);
+
+const seconds = z.coerce.number({ error: "must be a number of seconds" }).int().positive();
+
 const settings = z.strictObject({
   substrate: z
     .enum(["embedded"], { error: 'must be "embedded"; "docker" and "remote" are not built yet' })
@@ -28,7 +32,14 @@ const settings = z.strictObject({
     .string()
     .regex(/^(always|\d+(ms|s|m|h))$/, 'must be "always" or a duration such as "2m"')
     .default("2m"),
-  cartTtlSeconds: z.coerce.number().int().positive().default(86_400),
+  chain: z.enum(["async", "sync"]).default("async"),
+  provider: z
+    .strictObject({ latencyMs: z.number().int().min(0).max(60_000), failureRate: rate, lostAnswerRate: rate })
+    .partial()
+    .default({}),
+  tokenTtlSeconds: seconds.default(3600),
+  keyLifetimeSeconds: seconds.default(86_400),
+  cartTtlSeconds: seconds.default(86_400),
   instances: z.partialRecord(z.enum(serviceNames), z.number().int().min(1).max(20)).default({}),
 });
 
@@ -43,6 +54,14 @@ export interface Environment {
   logLevel: string;
   /** How often JetStream writes to disk for good: a duration, or `always`. */
   natsSyncInterval: string;
+  /** How an order goes on once it is placed: by the queue, or with the customer waiting for payment and notification. */
+  chain: "async" | "sync";
+  /** How the payment provider behaves after its start. */
+  provider: { latencyMs: number; failureRate: number; lostAnswerRate: number };
+  /** How long someone stays logged in. */
+  tokenTtlSeconds: number;
+  /** How long tokens are signed with the same key. */
+  keyLifetimeSeconds: number;
   /** How long a cart lives after its last change. */
   cartTtlSeconds: number;
   /** How many instances of a service run. */
@@ -66,7 +85,7 @@ export function environmentOf(stack: string, values: Record<string, string | und
     Object.fromEntries(
       Object.entries(values)
         .filter(([, value]) => value !== undefined)
-        .map(([key, value]) => [key, key === "ports" || key === "instances" ? json(key, value) : value]),
+        .map(([key, value]) => [key, objects.has(key) ? json(key, value) : value]),
     ),
   );
   if (!parsed.success) {
@@ -78,7 +97,7 @@ export function environmentOf(stack: string, values: Record<string, string | und
     );
   }
   refuseSharedServicePorts(parsed.data.instances);
-  const { portBase, ports: overrides, instances, datacenter, nodeName, ...rest } = parsed.data;
+  const { portBase, ports: overrides, provider, instances, datacenter, nodeName, ...rest } = parsed.data;
   const ports = portsOf(portBase, overrides);
   refuseSharedPorts(stack, ports);
   return {
@@ -87,9 +106,13 @@ export function environmentOf(stack: string, values: Record<string, string | und
     datacenter: datacenter ?? stack,
     nodeName: nodeName ?? `lab-${stack}`,
     ports,
+    provider: { latencyMs: 0, failureRate: 0, lostAnswerRate: 0, ...provider },
     instancesOf: (service) => instances[service] ?? 1,
   };
 }
+
+/** The settings that are objects, which Pulumi hands over as JSON text. */
+const objects = new Set(["ports", "provider", "instances"]);
 
 function json(key: string, value: string | undefined): unknown {
   try {

@@ -23,7 +23,7 @@ const shop = new Shop("shop", platform, artifacts, data);
 
 /** Where people and programs find things. */
 export const urls = {
-  gateway: shop.gatewayUrl,
+  ...shop.urls,
   nomad: platform.nomad.url,
   consul: `http://${platform.consul.address}`,
   neo4j: data.neo4j.browserUrl,
@@ -54,4 +54,5 @@ export const credentials = pulumi.secret({
   redis: data.redis.admin,
   neo4j: data.neo4j.admin,
   nats: { user: nats.user, password: nats.password },
+  paymentProvider: shop.paymentProvider,
 });

@@ -22,6 +22,9 @@ const offsets = {
   neo4jHttp: 37,
   artifacts: 40,
   gateway: 50,
+  paymentProvider: 51,
+  mail: 52,
+  mailSmtp: 53,
   /** The first port that Nomad hands out to tasks that ask for any. */
   dynamicMin: 100,
   /** The last one. */

@@ -1,6 +1,6 @@
 # Any Hono service, the gateway included: the job is named by `name`. Runs `node main.js` from a content-addressed bundle
 # that Nomad fetches from the artifact store and checks, for every allocation.
-# Data: none; state is in the data tier.
+# Data: none, as state is in the data tier; a service that stands for another company keeps its own in data_dir.
 # Secrets: every item of the Nomad Variable nomad/jobs/<name>, if there is one, becomes an environment variable.
 
 variable "datacenter" {
@@ -74,6 +74,18 @@ variable "port" {
   description = "Port of HTTP, 0 for one from Nomad's dynamic range."
 }
 
+variable "more_ports" {
+  type        = string
+  default     = "{}"
+  description = "Ports besides that of HTTP: a JSON object of fixed ports by name."
+}
+
+variable "data_dir" {
+  type        = string
+  default     = ""
+  description = "Absolute path of a data folder of the service's own, DATA_DIR in its environment; empty for none."
+}
+
 variable "cpu" {
   type        = number
   default     = 100
@@ -132,6 +144,13 @@ job "service" {
     network {
       port "http" {
         static = var.port
+      }
+      dynamic "port" {
+        for_each = jsondecode(var.more_ports)
+        labels   = [port.key]
+        content {
+          static = port.value
+        }
       }
     }
 
@@ -198,7 +217,7 @@ job "service" {
         args    = ["--pdeathsig", "KILL", "--", var.node, "--enable-source-maps", "local/main.js"]
       }
 
-      env = merge(jsondecode(var.environment), {
+      env = merge(jsondecode(var.environment), var.data_dir == "" ? {} : { DATA_DIR = var.data_dir }, {
         HOST        = "127.0.0.1"
         PORT        = "${NOMAD_PORT_http}"
         INSTANCE_ID = "${NOMAD_ALLOC_ID}"

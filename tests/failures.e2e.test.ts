@@ -3,11 +3,15 @@ import { join } from "node:path";
 import { execa, type ResultPromise } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
+import { serviceNames } from "../infra/shop/services.ts";
 import { commandOf } from "../providers/host/src/identity.ts";
 import { processesOf } from "../providers/host/src/stop.ts";
 import { until } from "./servers/agent.ts";
 import { labProcessesOf } from "./support/processes.ts";
 import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
+
+/** The jobs that are no services of the shop: five databases, NATS and the artifact store. */
+const serverCount = 7;
 
 /** How long Nomad may take to bring something back. */
 const recoveryMs = 120_000;
@@ -114,7 +118,9 @@ describe("kill -9", () => {
   test.each(["task", "executor"] as const)("of every %s: Nomad brings each back", async (kind) => {
     const jobs = await jobsByAllocation();
     const victims = labProcessesOf(stackFolder()).filter((process) => process.kind === kind);
-    expect(new Set(victims.map(({ of }) => jobs.get(of.split("/")[0] as string))).size).toBe(13);
+    expect(new Set(victims.map(({ of }) => jobs.get(of.split("/")[0] as string))).size).toBe(
+      serviceNames.length + serverCount,
+    );
     for (const { pid, of } of victims) {
       process.kill(pid, "SIGKILL");
       await until(

@@ -50,6 +50,9 @@ async function variablesOf(stack: Stack): Promise<Record<string, string>> {
     CONSUL_HTTP_ADDR: urls.consul,
     CONSUL_HTTP_TOKEN: credentials.consulToken,
     NATS_URL: urls.nats,
+    NATS_USER: credentials.nats.user,
+    NATS_PASSWORD: credentials.nats.password,
+    PROVIDER_API_KEY: credentials.paymentProvider.apiKey,
     ...Object.fromEntries(
       stores.map((name) => [`${name.toUpperCase()}_PASSWORD`, credentials[name].password]),
     ),

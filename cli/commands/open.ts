@@ -23,6 +23,7 @@ const pages: Record<string, Page> = {
     hint: "The Neo4j Browser asks for the password: it is NEO4J_PASSWORD in `./lab env`.",
   },
   gateway: { url: ({ urls }) => urls.gateway },
+  mail: { url: ({ urls }) => urls.mail },
 };
 
 export function openCommand(): Command {

@@ -20,7 +20,7 @@ test("the summary's counts", () => {
     "    + 12 created",
     "    ~ 2 updated",
     "    +-1 replaced",
-    "    103 unchanged",
+    "    15 changes. 103 unchanged",
     "",
   ]) {
     count(line, changes);

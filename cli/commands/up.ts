@@ -114,10 +114,10 @@ export function progressOf(line: string): string | undefined {
     : undefined;
 }
 
-/** Reads a line of the summary, such as `    + 12 created`. */
+/** Reads a line of the summary, such as `    + 12 created` or `    14 changes. 103 unchanged`. */
 export function count(line: string, changes: Changes): void {
   const [, amount, what] =
-    line.match(/^\s+[-+~\s]*(\d+) (created|updated|deleted|replaced|unchanged)$/) ?? [];
+    line.match(/^\s+(?:\d+ changes\. )?[-+~\s]*(\d+) (created|updated|deleted|replaced|unchanged)$/) ?? [];
   if (amount && what) {
     changes[what === "replaced" ? "updated" : (what as keyof Changes)] += Number(amount);
   }

@@ -8,6 +8,7 @@ import type * as pulumi from "@pulumi/pulumi";
 export class Keyring {
   readonly #keyFile: string;
   readonly #options: pulumi.CustomResourceOptions;
+  readonly #secrets = new Map<string, pulumi.Output<string>>();
 
   /**
    * @param keyFile made, readable for its owner only, when it does not exist
@@ -18,7 +19,7 @@ export class Keyring {
     this.#options = options;
   }
 
-  /** A password of 32 characters that need no escaping anywhere. */
+  /** A password of 32 characters that need no escaping anywhere; the same each time it is asked for. */
   password(name: string): pulumi.Output<string> {
     return this.#secret(name, "password");
   }
@@ -29,6 +30,12 @@ export class Keyring {
   }
 
   #secret(name: string, kind: "password" | "uuid"): pulumi.Output<string> {
-    return new Secret(name, { keyFile: this.#keyFile, name, kind }, this.#options).value;
+    const known = this.#secrets.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const { value } = new Secret(name, { keyFile: this.#keyFile, name, kind }, this.#options);
+    this.#secrets.set(name, value);
+    return value;
   }
 }

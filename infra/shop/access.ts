@@ -1,24 +1,18 @@
-import type * as pulumi from "@pulumi/pulumi";
 import type { Account } from "../data/account.ts";
 import type { DataTier } from "../data/data-tier.ts";
+import type { Variables } from "./hono-service.ts";
 import type { ServiceName, Store } from "./services.ts";
 
-/** What lets a service into a store, as environment variables. */
-export interface Access {
-  settings: Record<string, string>;
-  secrets: Record<string, pulumi.Input<string>>;
-}
-
 /**
- * A service's account of a store.
+ * A service's account of a store, as environment variables.
  *
  * @throws Error when the store has none for it
  */
-export function accessTo(store: Store, service: ServiceName, data: DataTier): Access {
+export function accessTo(store: Store, service: ServiceName, data: DataTier): Variables {
   return kinds[store](service, data);
 }
 
-const kinds: Record<Store, (service: ServiceName, data: DataTier) => Access> = {
+const kinds: Record<Store, (service: ServiceName, data: DataTier) => Variables> = {
   mysql(service, { mysql }) {
     const { host, port, user, password } = mysql.accountOf(service);
     return {
@@ -34,7 +28,7 @@ const kinds: Record<Store, (service: ServiceName, data: DataTier) => Access> = {
 
   mongodb(service, { mongodb }) {
     const { host, port, user, password } = owned("mongodb", mongodb.product, service);
-    const access: Access = {
+    const access: Variables = {
       settings: { MONGODB_URL: `mongodb://${host}:${port}`, MONGODB_DATABASE: service },
       secrets: {},
     };

@@ -3,55 +3,64 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactStore } from "../platform/artifact-store.ts";
 import { NomadJob } from "../platform/nomad-job.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { ServiceName } from "./services.ts";
 
-export interface HonoServiceArgs {
+/** Environment variables of a service: plain ones, and those that reach the tasks through a Nomad Variable. */
+export interface Variables {
+  settings: Record<string, string>;
+  secrets: Record<string, pulumi.Input<string>>;
+}
+
+export interface HonoServiceArgs extends Variables {
   artifacts: ArtifactStore;
   /** What Nomad's UI says of the service. */
   description: string;
-  /** Plain settings of the service, as environment variables. */
-  settings: Record<string, pulumi.Input<string>>;
-  /** Secret settings, which reach the tasks through a Nomad Variable. */
-  secrets: Record<string, pulumi.Input<string>>;
   /** Whether the service has a schema, which a one-off job of the same bundle brings up to date. */
-  migrates: boolean;
+  migrates?: boolean;
+  /** How many instances run; none until the job is scaled, where it is 0. */
+  count: number;
   /** A fixed port; without it Nomad picks one for each instance. */
   port?: number;
+  /** More fixed ports by their names in Nomad. */
+  morePorts?: Record<string, number>;
+  /** A folder of its own, which outlives the job; the service finds it as `DATA_DIR`. */
+  dataFolder?: string;
+  /** MiB, where the job file's default won't do. */
+  memoryMib?: number;
+  /** The service whose code it runs, where that is another. */
+  runs?: HonoService;
 }
 
 /** A service of the shop: bundled once, fetched by its digest, configured by its environment. */
 export class HonoService extends pulumi.ComponentResource {
   readonly digest: pulumi.Output<string>;
+  readonly variables: Variables;
 
   constructor(
-    name: ServiceName,
+    name: string,
     platform: Platform,
     args: HonoServiceArgs,
     options?: pulumi.ComponentResourceOptions,
   ) {
     super("lab:shop:HonoService", name, {}, options);
-    const { environment, folders, tools } = platform;
-    const bundle = new Bundle(
-      name,
-      { name, entry: `${folders.root}/services/${name}/src/main.ts`, releases: folders.releases },
-      { parent: this },
-    );
-    this.digest = bundle.digest;
+    const { environment, tools } = platform;
+    const { settings, secrets } = args;
+    this.variables = { settings, secrets };
+    this.digest = args.runs?.digest ?? this.#bundle(name, platform);
     const variables = {
       name,
       node: tools.node,
-      archive_url: pulumi.interpolate`${args.artifacts.url}/${bundle.digest}.tar.gz`,
-      digest: bundle.digest,
-      environment: pulumi.jsonStringify({
+      archive_url: pulumi.interpolate`${args.artifacts.url}/${this.digest}.tar.gz`,
+      digest: this.digest,
+      environment: JSON.stringify({
         SERVICE_NAME: name,
         ENVIRONMENT: environment.stack,
         LOG_LEVEL: environment.logLevel,
-        ...args.settings,
+        ...settings,
       }),
     };
     const job = { parent: this, dependsOn: args.artifacts };
     if (args.migrates) {
-      new NomadJob(`${name}-migrate`, platform, { file: "migrate", variables, secrets: args.secrets }, job);
+      new NomadJob(`${name}-migrate`, platform, { file: "migrate", variables, secrets }, job);
     }
     new NomadJob(
       name,
@@ -61,13 +70,24 @@ export class HonoService extends pulumi.ComponentResource {
         variables: {
           ...variables,
           description: args.description,
-          count: environment.instancesOf(name),
+          count: args.count,
           port: args.port ?? 0,
+          more_ports: JSON.stringify(args.morePorts ?? {}),
+          data_dir: args.dataFolder ?? "",
+          ...(args.memoryMib ? { memory: args.memoryMib } : {}),
         },
-        secrets: args.secrets,
+        secrets,
       },
       job,
     );
     this.registerOutputs({ digest: this.digest });
+  }
+
+  #bundle(name: string, { folders }: Platform): pulumi.Output<string> {
+    return new Bundle(
+      name,
+      { name, entry: `${folders.root}/services/${name}/src/main.ts`, releases: folders.releases },
+      { parent: this },
+    ).digest;
   }
 }

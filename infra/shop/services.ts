@@ -16,6 +16,7 @@ export interface Facts {
   consulUrl: string;
   /** The public routes of all services. */
   routes: Route[];
+  urls: Record<"gateway" | "paymentProvider" | "mail", string>;
 }
 
 /** One service of the shop. Its code is in `services/<name>`; whatever else it needs follows from this. */
@@ -31,9 +32,20 @@ export interface ServiceRow {
   route?: string;
   /** Settings of its own, as environment variables. */
   settings?(facts: Facts): Record<string, string>;
-  /** A fixed port; without it Nomad picks one for each instance. */
+  /** Secrets of its own: the keyring's names of them by environment variable. Services that name the same share it. */
+  secrets?: Readonly<Record<string, string>>;
+  /** A fixed port, and so a single instance; without it Nomad picks one for each instance. */
   port?: PortName;
+  /** More fixed ports, by their names in Nomad. */
+  morePorts?: Readonly<Record<string, PortName>>;
+  /** Whether it has a folder of its own for data (`DATA_DIR`). */
+  keepsData?: boolean;
+  /** Whether it stands for another company's, which knows nothing of the shop's people. */
+  isOutside?: boolean;
 }
+
+/** The keyring's name of the key by which the payment provider knows the shop. */
+export const providerKey = "payment-provider-api";
 
 /** The services of the shop, in the order in which they are shown. A new one is a folder in `services/` and a line here. */
 export const services = {
@@ -67,6 +79,26 @@ export const services = {
     description: "Friends, in Neo4j.",
     stores: ["neo4j"],
     route: "/api/social",
+  },
+  "payment-provider": {
+    description: "Another company's: charges cards, and has a ledger of its own.",
+    isOutside: true,
+    port: "paymentProvider",
+    keepsData: true,
+    settings: ({ environment: { provider } }) => ({
+      PROVIDER_LATENCY_MS: String(provider.latencyMs),
+      PROVIDER_FAILURE_RATE: String(provider.failureRate),
+      PROVIDER_LOST_ANSWER_RATE: String(provider.lostAnswerRate),
+    }),
+    secrets: { PROVIDER_API_KEY: providerKey },
+  },
+  mail: {
+    description: "Takes all mail, keeps one for each Message-ID, and shows them.",
+    isOutside: true,
+    port: "mail",
+    morePorts: { smtp: "mailSmtp" },
+    keepsData: true,
+    settings: ({ environment: { ports } }) => ({ SMTP_PORT: String(ports.mailSmtp) }),
   },
 } as const satisfies Record<string, ServiceRow>;
 
