@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { execa, type ResultPromise } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
+import { labProcessesOf } from "../cli/processes.ts";
 import { serviceNames } from "../infra/shop/services.ts";
 import { commandOf } from "../providers/host/src/identity.ts";
 import { processesOf } from "../providers/host/src/stop.ts";
 import { until } from "./servers/agent.ts";
-import { labProcessesOf } from "./support/processes.ts";
 import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
 
 /** The jobs that are no services of the shop: five databases, NATS and the artifact store. */

@@ -1,5 +1,5 @@
-import { commandOf, parentOf } from "../../providers/host/src/identity.ts";
-import { processesOf } from "../../providers/host/src/stop.ts";
+import { commandOf, parentOf } from "../providers/host/src/identity.ts";
+import { processesOf } from "../providers/host/src/stop.ts";
 
 /** A process of an environment. */
 export interface LabProcess {
