@@ -1,0 +1,136 @@
+import type { Logger } from "@lab/service-kit";
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { backoffMs, pause } from "./backoff.ts";
+import type { MessagingEnvironment } from "./environment.ts";
+import { inboxPrefixOf } from "./names.ts";
+import { ensureStreams } from "./streams.ts";
+
+/** One connection, from its being made until it is lost. */
+export interface Link {
+  nats: NatsConnection;
+  client: JetStreamClient;
+  manager: JetStreamManager;
+}
+
+const connectTimeoutMs = 2000;
+const requestTimeoutMs = 5000;
+/** Two of them unanswered end a connection, so that a server that hangs is noticed. */
+const pingIntervalMs = 5000;
+const maxRetryMs = 1000;
+
+/**
+ * A connection that is made again for ever, in the background. The client's own reconnecting is off: it would keep
+ * requests for a server that has forgotten its consumers, and this way each new link begins with the streams in place.
+ */
+export class Connection {
+  readonly #environment: MessagingEnvironment;
+  readonly #name: string;
+  readonly #log: Logger;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  #link: Link | undefined;
+  #next = Promise.withResolvers<Link>();
+
+  constructor(environment: MessagingEnvironment, name: string, log: Logger) {
+    this.#environment = environment;
+    this.#name = name;
+    this.#log = log;
+    this.#running = this.#run();
+  }
+
+  /** The link, if there is one now. */
+  get link(): Link | undefined {
+    return this.#link;
+  }
+
+  /** The link, as soon as there is one; `undefined` once this is closed. */
+  async connected(signal: AbortSignal): Promise<Link | undefined> {
+    return await Promise.race([
+      this.#link ?? this.#next.promise,
+      aborted(signal),
+      aborted(this.#closing.signal),
+    ]);
+  }
+
+  /** Sends what is waiting to be sent, and ends the connection. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#live(() => {
+          failures = 0;
+        });
+      } catch (error) {
+        if (failures === 0) {
+          this.#log.warn({ err: error }, "NATS can't be reached; trying on");
+        }
+        failures++;
+      }
+      await pause(backoffMs(failures, 50, maxRetryMs), this.#closing.signal);
+    }
+  }
+
+  /** Connects, and resolves when the connection has ended. */
+  async #live(onConnected: () => void): Promise<void> {
+    const { NATS_URL: servers, NATS_USER: user, NATS_PASSWORD: pass } = this.#environment;
+    const nats = await connect({
+      servers,
+      user,
+      pass,
+      name: this.#name,
+      inboxPrefix: inboxPrefixOf(user),
+      reconnect: false,
+      timeout: connectTimeoutMs,
+      pingInterval: pingIntervalMs,
+      maxPingOut: 2,
+    });
+    try {
+      const options = { timeout: requestTimeoutMs, checkAPI: false };
+      const link = {
+        nats,
+        client: jetstream(nats, options),
+        manager: await jetstreamManager(nats, options),
+      };
+      await ensureStreams(link.manager);
+      this.#link = link;
+      this.#next.resolve(link);
+      onConnected();
+      this.#log.info("connected to NATS");
+      const closed = await Promise.race([nats.closed(), aborted(this.#closing.signal)]);
+      if (!this.#closing.signal.aborted) {
+        this.#log.warn({ ...(closed ? { err: closed } : {}) }, "the connection to NATS is lost");
+      }
+    } finally {
+      if (this.#link) {
+        this.#link = undefined;
+        this.#next = Promise.withResolvers();
+      }
+      await end(nats);
+    }
+  }
+}
+
+/** Sends what is waiting, unless the server hangs. */
+async function end(nats: NatsConnection): Promise<void> {
+  const drained = new AbortController();
+  const drain = nats.drain().catch(() => {});
+  await Promise.race([drain, pause(1000, drained.signal)]);
+  drained.abort();
+  await nats.close();
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve(undefined);
+    } else {
+      signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    }
+  });
+}

@@ -1,0 +1,218 @@
+import { type Logger, runWork } from "@lab/service-kit";
+import {
+  AckPolicy,
+  type ConsumerMessages,
+  DeliverPolicy,
+  JetStreamApiError,
+  type JsMsg,
+} from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import { backoffMs, pause } from "./backoff.ts";
+import { decodeEvent } from "./cloud-event.ts";
+import type { Connection, Link } from "./connection.ts";
+import { deadLetterHeadersOf } from "./dead-letter.ts";
+import { Delivery } from "./delivery.ts";
+import { MessagingAwayError } from "./errors.ts";
+import type { ShopEvent } from "./event.ts";
+import { deadLetterSubject, durableOf, shopStream, subjectIn } from "./names.ts";
+import { publish } from "./publisher.ts";
+import { ensureStreams, isStreamMissing } from "./streams.ts";
+
+/** What handles a partition's events. */
+export interface PartitionOptions {
+  connection: Connection;
+  log: Logger;
+  /** The service, whose instances share the durable consumers. */
+  name: string;
+  partition: number;
+  types: string[];
+  handle(event: ShopEvent): Promise<void>;
+  isTransient(error: unknown): boolean;
+  /** How long the server waits for word of an instance before it gives its message to another. */
+  ackWaitMs: number;
+}
+
+const maxAttempts = 5;
+const firstRetryMs = 100;
+const maxRetryMs = 3000;
+
+/** The server's number for a durable consumer that is there with another configuration. */
+const consumerExists = 10148;
+
+/** What the client says when the durable consumer, or its stream, is no longer there. */
+const endings = new Set([
+  "consumer_deleted",
+  "consumer_not_found",
+  "stream_not_found",
+  "no_responders",
+  "heartbeats_missed",
+]);
+
+/** Pulls one partition's events, one at a time, until it is closed. */
+export class PartitionConsumer {
+  readonly #options: PartitionOptions;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  #messages: ConsumerMessages | undefined;
+
+  constructor(options: PartitionOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** Pulls no more, and waits for the event in hand. One that waits to be tried again is given back. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#messages?.stop();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { connection, log, name, partition } = this.#options;
+    let failures = 0;
+    while (!this.#closing.signal.aborted) {
+      const link = await connection.connected(this.#closing.signal);
+      if (!link) {
+        break;
+      }
+      try {
+        this.#messages = await this.#open(link);
+        failures = 0;
+        for await (const message of this.#messages) {
+          await this.#receive(message);
+          if (this.#closing.signal.aborted) {
+            break;
+          }
+        }
+      } catch (error) {
+        failures++;
+        log.warn(
+          { err: error, consumer: durableOf(name, partition) },
+          "a partition's events don't come; trying on",
+        );
+      }
+      await pause(backoffMs(failures, firstRetryMs, maxRetryMs), this.#closing.signal);
+    }
+  }
+
+  async #open(link: Link): Promise<ConsumerMessages> {
+    const info = await this.#ensureConsumer(link);
+    const messages = await link.client.consumers.getConsumerFromInfo(info).consume({
+      // The next one is asked for only after this one: an instance that is busy leaves it to the others.
+      max_messages: 1,
+      abort_on_missing_resource: true,
+    });
+    void stopAtEnding(messages);
+    return messages;
+  }
+
+  async #ensureConsumer({ manager }: Link) {
+    const { name, partition, types, ackWaitMs } = this.#options;
+    const durable = durableOf(name, partition);
+    const configuration = {
+      durable_name: durable,
+      filter_subjects: types.map((type) => subjectIn(partition, type)).sort(),
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(ackWaitMs),
+      // The partition's order: nothing is delivered while an earlier message is in hand or waits to be tried again.
+      max_ack_pending: 1,
+      max_deliver: -1,
+    };
+    try {
+      return await manager.consumers.add(shopStream, configuration);
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.code === consumerExists) {
+        return await manager.consumers.update(shopStream, durable, configuration);
+      }
+      if (isStreamMissing(error)) {
+        await ensureStreams(manager);
+        return await manager.consumers.add(shopStream, configuration);
+      }
+      throw error;
+    }
+  }
+
+  async #receive(message: JsMsg): Promise<void> {
+    const { connection, log, ackWaitMs } = this.#options;
+    const delivery = new Delivery(message, connection, ackWaitMs, log);
+    let event: ShopEvent;
+    try {
+      event = decodeEvent(message);
+    } catch (error) {
+      log.error({ subject: message.subject, sequence: message.seq, err: error }, "a message is no event");
+      await this.#giveUp(delivery, error, 1);
+      return;
+    }
+    const { traceparent } = event;
+    await runWork({ traceparent, log }, async (work) => {
+      const startedMs = performance.now();
+      const outcome = await this.#attempt(delivery, event, work.log);
+      work.log.info(
+        {
+          event: event.id,
+          type: event.type,
+          outcome,
+          durationMs: Math.round((performance.now() - startedMs) * 100) / 100,
+          delivery: message.info.deliveryCount,
+          stores: work.stores,
+        },
+        "event",
+      );
+    });
+  }
+
+  async #attempt(delivery: Delivery, event: ShopEvent, log: Logger): Promise<string> {
+    const about = { event: event.id, type: event.type };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#options.handle(event);
+        await delivery.acknowledge();
+        return "done";
+      } catch (error) {
+        if (error instanceof MessagingAwayError || this.#options.isTransient(error)) {
+          const delayMs = backoffMs(delivery.message.info.deliveryCount, firstRetryMs, maxRetryMs);
+          log.warn({ ...about, delayMs, err: error }, "what an event needs is away; it will be tried again");
+          await delivery.retry(delayMs);
+          return "later";
+        }
+        log.error({ ...about, attempt, err: error }, "an event could not be handled");
+        if (attempt === maxAttempts) {
+          return await this.#giveUp(delivery, error, attempt);
+        }
+        await pause(backoffMs(attempt, firstRetryMs, maxRetryMs), this.#closing.signal);
+        if (this.#closing.signal.aborted) {
+          await delivery.retry(0);
+          return "later";
+        }
+      }
+    }
+  }
+
+  /** Copies a message to the dead letters; only once it is there, it is terminated. */
+  async #giveUp(delivery: Delivery, error: unknown, attempts: number): Promise<string> {
+    const { connection, log, name } = this.#options;
+    const { message } = delivery;
+    const type = message.subject.split(".").slice(2).join(".");
+    try {
+      await publish(connection, deadLetterSubject(name, type), message.data, {
+        msgID: `${name}/${message.seq}/${message.info.timestampNanos}`,
+        headers: deadLetterHeadersOf(message, name, error, attempts),
+      });
+    } catch (cause) {
+      log.warn({ err: cause }, "a dead letter could not be written; the event will be tried again");
+      await delivery.retry(maxRetryMs);
+      return "later";
+    }
+    await delivery.terminate();
+    return "dead letter";
+  }
+}
+
+async function stopAtEnding(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) {
+    if (endings.has(type)) {
+      messages.stop(new Error(`The consumer is gone: ${type}`));
+    }
+  }
+}

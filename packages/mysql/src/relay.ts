@@ -1,0 +1,176 @@
+import type { Messaging } from "@lab/messaging";
+import type { Logger } from "@lab/service-kit";
+import type { Pool, PoolConnection, RowDataPacket } from "mysql2/promise";
+import { type OutboxRow, readOutbox, removeFromOutbox } from "./outbox.ts";
+
+export interface RelayOptions {
+  pool: Pool;
+  messaging: Pick<Messaging, "publish">;
+  log: Logger;
+}
+
+const batchSize = 500;
+/** How often to look for rows whose writer has died before it could say so. */
+const pollMs = 1000;
+/** How long one waits for another that publishes, before it asks again. */
+const lockSeconds = 1;
+const firstRetryMs = 50;
+const maxRetryMs = 1000;
+
+/**
+ * Publishes what is in the outbox, in the order of each key, and removes it once NATS has acknowledged it. Every instance of
+ * a service has one; one at a time publishes, which holds a named lock of the database. It holds one of the pool's
+ * connections.
+ */
+export class OutboxRelay {
+  readonly #pool: Pool;
+  readonly #messaging: Pick<Messaging, "publish">;
+  readonly #log: Logger;
+  readonly #running: Promise<void>;
+  #failures = 0;
+  #isClosing = false;
+  #isWoken = true;
+  #wake: () => void = () => {};
+
+  constructor({ pool, messaging, log }: RelayOptions) {
+    this.#pool = pool;
+    this.#messaging = messaging;
+    this.#log = log;
+    this.#running = this.#run();
+  }
+
+  /** Says that there may be something to publish: after the commit of a transaction that wrote to the outbox. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#wake();
+  }
+
+  /** How many events wait to be published. */
+  async pending(): Promise<number> {
+    const [[row]] = await this.#pool.query<RowDataPacket[]>("SELECT COUNT(*) AS pending FROM outbox");
+    return Number(row?.pending);
+  }
+
+  /** Finishes what is being published. The rest stays for another instance, or the next start. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosing) {
+      let connection: PoolConnection | undefined;
+      try {
+        connection = await this.#pool.getConnection();
+        await this.#relay(connection);
+      } catch (error) {
+        await this.#failed(error);
+      } finally {
+        // Ends it, and with it the lock if that is still held.
+        connection?.destroy();
+      }
+    }
+  }
+
+  /** Publishes what comes, until this is closed or the connection is lost. */
+  async #relay(connection: PoolConnection): Promise<void> {
+    let isLost = false;
+    const onLost = () => {
+      isLost = true;
+    };
+    connection.once("end", onLost);
+    connection.once("error", onLost);
+    while (!this.#isClosing) {
+      if (this.#isWoken || (await hasRows(connection))) {
+        this.#isWoken = false;
+        await this.#drain(connection, () => isLost || this.#isClosing);
+      }
+      if (!this.#isWoken) {
+        await this.#sleep(pollMs, true);
+      }
+    }
+  }
+
+  /** Publishes all that is there, if no other does. */
+  async #drain(connection: PoolConnection, isOver: () => boolean): Promise<void> {
+    if (!(await takeLock(connection))) {
+      // The other may have looked before this one's rows were there.
+      this.#isWoken = true;
+      return;
+    }
+    let isFull = true;
+    let failure: unknown;
+    while (isFull && !failure && !isOver()) {
+      const batch = await readOutbox(connection, batchSize);
+      const { published, error } = await this.#publish(batch, isOver);
+      await removeFromOutbox(connection, published);
+      isFull = batch.length === batchSize;
+      failure = error;
+    }
+    await connection.query("DO RELEASE_LOCK(CONCAT(DATABASE(), '.outbox'))");
+    if (failure) {
+      this.#isWoken = true;
+      await this.#failed(failure);
+    } else {
+      this.#failures = 0;
+    }
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    if (this.#failures === 0) {
+      this.#log.warn({ err: error }, "events wait in the outbox; trying on");
+    }
+    this.#failures++;
+    await this.#sleep(Math.min(maxRetryMs, firstRetryMs * 2 ** this.#failures), false);
+  }
+
+  /** Publishes the keys side by side, and each key's events one after the other: after one that fails, none of its key. */
+  async #publish(rows: OutboxRow[], isOver: () => boolean): Promise<{ published: number[]; error: unknown }> {
+    const published: number[] = [];
+    let error: unknown;
+    await Promise.all(
+      [...Map.groupBy(rows, ({ event }) => event.key).values()].map(async (ofKey) => {
+        for (const { id, event } of ofKey) {
+          if (isOver()) {
+            return;
+          }
+          try {
+            await this.#messaging.publish(event);
+            published.push(id);
+          } catch (cause) {
+            error = cause;
+            return;
+          }
+        }
+      }),
+    );
+    return { published, error };
+  }
+
+  async #sleep(ms: number, isWakeable: boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#wake = () => {
+      if (isWakeable || this.#isClosing) {
+        resolve();
+      }
+    };
+    await promise;
+    clearTimeout(timer);
+    this.#wake = () => {};
+  }
+}
+
+async function hasRows(connection: PoolConnection): Promise<boolean> {
+  const [rows] = await connection.query<RowDataPacket[]>("SELECT 1 FROM outbox LIMIT 1");
+  return rows.length > 0;
+}
+
+async function takeLock(connection: PoolConnection): Promise<boolean> {
+  const [[row]] = await connection.query<RowDataPacket[]>(
+    "SELECT GET_LOCK(CONCAT(DATABASE(), '.outbox'), ?) AS taken",
+    [lockSeconds],
+  );
+  return row?.taken === 1;
+}
