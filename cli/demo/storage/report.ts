@@ -27,9 +27,10 @@ export function describe(report: StorageReport): string {
   ].join("\n\n");
 }
 
+/** Of the fences. `js` would be taken for JavaScript, and formatted as such. */
 const languages: Record<StoreName, string> = {
   mysql: "sql",
-  mongodb: "js",
+  mongodb: "mongodb",
   cassandra: "cql",
   redis: "redis",
   neo4j: "cypher",

@@ -1,0 +1,83 @@
+import type { ResultPromise } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { StorageReport } from "../cli/demo/storage/storage.ts";
+import { createThrowawayLab, type ThrowawayLab } from "./support/throwaway-lab.ts";
+
+let lab: ThrowawayLab;
+
+beforeAll(async () => {
+  lab = await createThrowawayLab("demos");
+  await lab.json(["up"]);
+});
+
+afterAll(() => lab?.remove());
+
+async function query(store: string, statement: string): Promise<unknown> {
+  return lab.json(["query", store, statement]);
+}
+
+describe("lab demo storage", () => {
+  /** What a demonstration makes, and nothing else is named like. */
+  async function expectNothingLeft(): Promise<void> {
+    expect(await query("mysql", "SHOW DATABASES LIKE 'demo'")).toMatchObject({ rows: [] });
+    expect(await query("mongodb", "{listDatabases: 1, nameOnly: true}")).not.toMatchObject({
+      value: { databases: expect.arrayContaining([expect.objectContaining({ name: "demo" })]) },
+    });
+    const keyspaces = "SELECT * FROM system_schema.keyspaces WHERE keyspace_name = 'demo'";
+    expect(await query("cassandra", keyspaces)).toMatchObject({ rows: [] });
+    expect(await query("redis", "KEYS demo:*")).toEqual({ value: [] });
+    const nodes = "MATCH (node:DemoPerson|DemoProduct) RETURN count(node) AS nodes";
+    expect(await query("neo4j", nodes)).toMatchObject({ rows: [{ nodes: 0 }] });
+    const constraints = "SHOW CONSTRAINTS YIELD name WHERE name STARTS WITH 'demo_' RETURN name";
+    expect(await query("neo4j", constraints)).toMatchObject({ rows: [] });
+  }
+
+  test("gets the same answer from all stores, and measures each", async () => {
+    const { questions, servers } = await lab.json<StorageReport>(["demo", "storage"]);
+    expect(servers.mysql.name).toBe("MariaDB");
+    expect(questions.length).toBeGreaterThanOrEqual(10);
+    for (const { text, results, lesson } of questions) {
+      const answered = results.filter(({ refused }) => refused === undefined);
+      expect(answered.length, text).toBeGreaterThan(1);
+      for (const { answer, medianMs, runs } of answered) {
+        expect(answer, text).toEqual(answered[0]?.answer);
+        expect(medianMs, text).toBeGreaterThan(0);
+        expect(runs, text).toBeGreaterThanOrEqual(7);
+      }
+      expect(lesson, text).not.toMatch(/undefined|NaN/);
+    }
+    await expectNothingLeft();
+  });
+
+  test("shows what a store refuses, and the plans that the servers give", async () => {
+    const { stdout } = await lab.lab(["demo", "storage", "--markdown"]);
+    expect(stdout).toContain("use ALLOW FILTERING");
+    expect(stdout).toMatch(/people: ref by_city, \d+ rows/);
+    expect(stdout).toMatch(/ShortestPath .* accesses/);
+    expect(stdout).toMatch(/Read \d+ live rows/);
+  });
+
+  test("removes what it made when it is interrupted", async () => {
+    const run = lab.start(["demo", "storage"]) as ResultPromise<{ reject: false }>;
+    for await (const line of run.iterable({ from: "stderr" })) {
+      if (line.includes("loaded into Neo4j")) {
+        process.kill(-(run.pid as number), "SIGINT");
+      }
+    }
+    expect((await run).exitCode).toBe(130);
+    await expectNothingLeft();
+  });
+
+  test("begins anew after one that was killed", async () => {
+    const run = lab.start(["demo", "storage"]) as ResultPromise<{ reject: false }>;
+    for await (const line of run.iterable({ from: "stderr" })) {
+      if (line.includes("loaded into Neo4j")) {
+        process.kill(-(run.pid as number), "SIGKILL");
+      }
+    }
+    await run;
+    expect(await query("redis", "EXISTS demo:person:1")).toEqual({ value: 1 });
+    await lab.json(["demo", "storage"]);
+    await expectNothingLeft();
+  });
+});
