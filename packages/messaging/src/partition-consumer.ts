@@ -167,8 +167,7 @@ export class PartitionConsumer {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#options.handle(event);
-        await delivery.acknowledge();
-        return "done";
+        break;
       } catch (error) {
         if (error instanceof MessagingAwayError || this.#options.isTransient(error)) {
           const delayMs = backoffMs(delivery.message.info.deliveryCount, firstRetryMs, maxRetryMs);
@@ -187,6 +186,8 @@ export class PartitionConsumer {
         }
       }
     }
+    await delivery.acknowledge();
+    return "done";
   }
 
   /** Copies a message to the dead letters; only once it is there, it is terminated. */
