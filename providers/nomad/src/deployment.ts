@@ -9,6 +9,8 @@ export interface JobVersion {
   version: number;
   /** Nomad's index of this version of the specification. */
   jobModifyIndex: number;
+  /** The groups that it asks for instances of. */
+  groups: string[];
 }
 
 interface Evaluation {
@@ -39,6 +41,7 @@ interface Deployment {
 
 interface Allocation {
   ID: string;
+  TaskGroup: string;
   ClientStatus: string;
   DesiredStatus: string;
   JobVersion: number;
@@ -303,9 +306,14 @@ function allAllocationsOf(client: NomadClient, job: JobVersion, query: Query = {
 
 /** Those of this version that were neither stopped nor replaced. */
 function currentOf(allocations: Allocation[], job: JobVersion): Allocation[] {
+  return wantedOf(allocations, job).filter(({ JobVersion }) => JobVersion === job.version);
+}
+
+/** Nomad does not mark one as stopped that had failed before its group was scaled to nothing. */
+function wantedOf(allocations: Allocation[], { groups }: JobVersion): Allocation[] {
   return allocations.filter(
-    ({ DesiredStatus, NextAllocation, JobVersion }) =>
-      DesiredStatus === "run" && NextAllocation === "" && JobVersion === job.version,
+    ({ DesiredStatus, NextAllocation, TaskGroup }) =>
+      DesiredStatus === "run" && NextAllocation === "" && groups.includes(TaskGroup),
   );
 }
 
@@ -314,11 +322,7 @@ function currentOf(allocations: Allocation[], job: JobVersion): Allocation[] {
  * earlier versions count as well: a change that needs no new ones leaves them, dead or alive.
  */
 function currentOfUndeployed(allocations: Allocation[], job: JobVersion): Allocation[] {
-  return isBatch(job)
-    ? currentOf(allocations, job)
-    : allocations.filter(
-        ({ DesiredStatus, NextAllocation }) => DesiredStatus === "run" && NextAllocation === "",
-      );
+  return isBatch(job) ? currentOf(allocations, job) : wantedOf(allocations, job);
 }
 
 /** Over without success, and not to be replaced. */

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { until } from "../../../tests/servers/agent.ts";
 import { identify } from "../../host/src/identity.ts";
 import {
   api,
@@ -86,6 +87,39 @@ test("another name replaces the job, and a removed job is one to add", async () 
   expect(await diff(properties, inputs, inputs)).toMatchObject({ detailedDiff: { job: { kind: "ADD" } } });
   expect(await call("Read", { id: `default/${name}`, inputs, properties })).toEqual({});
 });
+
+test.each([
+  ["runs", "exec sleep 600", "running"],
+  ["fails", "exit 1", "failed"],
+])(
+  "a job with no instance is created at once; scaled up, where it %s, and down again, it is as it was",
+  async (_what, script, status) => {
+    const inputs = inputsOf(service(script).replace('group "web" {', 'group "web" {\n count = 0'));
+    const { properties } = await create(inputs);
+    expect(await diff(properties, inputs, inputs)).toMatchObject({ changes: "DIFF_NONE" });
+    await scale(1);
+    await until(`an instance that is ${status}`, async () =>
+      (await api(`job/${name}/allocations`)).some(
+        ({ ClientStatus }: { ClientStatus: string }) => ClientStatus === status,
+      ),
+    );
+    expect(await diff(properties, inputs, inputs)).toMatchObject({ changes: "DIFF_SOME" });
+    await scale(0);
+    expect(await diff(properties, inputs, inputs)).toMatchObject({ changes: "DIFF_NONE" });
+    await scale(1);
+    await update(properties, inputs, inputs);
+    expect((await api(`job/${name}`)).TaskGroups[0].Count).toBe(0);
+  },
+);
+
+/** Nomad refuses to scale a job while a deployment of it is under way. */
+async function scale(Count: number): Promise<void> {
+  await until(
+    "the deployment to end",
+    async () => (await api(`job/${name}/deployment`))?.Status !== "running",
+  );
+  await api(`job/${name}/scale`, { method: "POST", body: { Target: { Group: "web" }, Count } });
+}
 
 test("a job file that is wrong is refused with its line; a variable that is missing with its name", async () => {
   const wrong = await refused(create(inputsOf(service().replace("driver ", "drivr "))));

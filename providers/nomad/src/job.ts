@@ -35,6 +35,7 @@ interface RegisteredJob extends Specification {
   Stop: boolean;
   Version: number;
   JobModifyIndex: number;
+  TaskGroups: Array<{ Name: string; Count: number }>;
 }
 
 interface Outputs extends Inputs {
@@ -237,6 +238,7 @@ async function versionAt(
     type: job.Type,
     version: job.Version,
     jobModifyIndex: job.JobModifyIndex,
+    groups: job.TaskGroups.filter(({ Count }) => Count > 0).map(({ Name }) => Name),
   };
 }
 
