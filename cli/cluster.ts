@@ -20,12 +20,26 @@ export interface JobSummary {
   name: string;
   type: "service" | "batch";
   status: string;
+  /** How many instances are asked for. */
+  count: number;
 }
 
 /** What runs: Nomad's jobs, and for each service the instances that Consul knows. */
 export interface Cluster {
   jobs: JobSummary[];
   instances: Map<string, Instance[]>;
+}
+
+interface JobStub {
+  ID: string;
+  Name: string;
+  Type: JobSummary["type"];
+  Status: string;
+  Stop: boolean;
+}
+
+interface ScaleStatus {
+  TaskGroups: Record<string, { Desired: number }>;
 }
 
 interface HealthEntry {
@@ -40,40 +54,52 @@ const timeoutMs = 5000;
 export async function readCluster({ urls, credentials }: Outputs): Promise<Cluster> {
   const consul = <T>(path: string) =>
     get<T>(new URL(path, urls.consul), { "x-consul-token": credentials.consulToken });
+  const nomad = <T>(path: string) =>
+    get<T>(new URL(path, urls.nomad), { "x-nomad-token": credentials.nomadToken });
   const [jobs, services] = await Promise.all([
-    get<Array<{ Name: string; Type: JobSummary["type"]; Status: string; Stop: boolean }>>(
-      new URL("/v1/jobs", urls.nomad),
-      { "x-nomad-token": credentials.nomadToken },
-    ),
+    nomad<JobStub[]>("/v1/jobs"),
     consul<Record<string, unknown>>("/v1/catalog/services"),
   ]);
   const own = jobs.filter(({ Stop }) => !Stop);
   const registered = own.filter(({ Name }) => Name in services);
-  const entries = await Promise.all(
-    registered.map(({ Name }) => consul<HealthEntry[]>(`/v1/health/service/${encodeURIComponent(Name)}`)),
-  );
+  // Nomad's own list with counts, /v1/jobs/statuses, leaves out all but one of the jobs that changed at the same time.
+  const [counts, entries] = await Promise.all([
+    Promise.all(own.map(({ ID }) => nomad<ScaleStatus>(`/v1/job/${encodeURIComponent(ID)}/scale`))),
+    Promise.all(
+      registered.map(({ Name }) => consul<HealthEntry[]>(`/v1/health/service/${encodeURIComponent(Name)}`)),
+    ),
+  ]);
   return {
-    jobs: own.map(({ Name, Type, Status }) => ({ name: Name, type: Type, status: Status })),
+    jobs: own.map(({ Name, Type, Status }, index) => ({
+      name: Name,
+      type: Type,
+      status: Status,
+      count: countOf(counts[index] as ScaleStatus),
+    })),
     instances: new Map(
       registered.map(({ Name }, index) => [Name, (entries[index] as HealthEntry[]).map(instanceOf)]),
     ),
   };
 }
 
-/** The services that aren't healthy, each with the reason. */
+/** The services that aren't healthy, each with the reason. A job of which no instance is asked for is no matter of health. */
 export function unhealthy({ jobs, instances }: Cluster): string[] {
   return jobs
     .filter(({ type }) => type === "service")
-    .flatMap(({ name }) => {
+    .flatMap(({ name, count }) => {
       const known = instances.get(name) ?? [];
-      if (known.length === 0) {
-        return [`${name} has no instance`];
+      if (known.length < count) {
+        return [`${name} has ${known.length} of ${count} instances`];
       }
       return known
         .flatMap(({ checks }) => checks)
         .filter(({ status }) => status !== "passing")
         .map((check) => `${name}: check "${check.name}" is ${check.status}`);
     });
+}
+
+function countOf({ TaskGroups }: ScaleStatus): number {
+  return Object.values(TaskGroups).reduce((sum, { Desired }) => sum + Desired, 0);
 }
 
 function instanceOf({ Node, Service, Checks }: HealthEntry): Instance {

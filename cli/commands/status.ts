@@ -1,6 +1,6 @@
 import ansis from "ansis";
 import { Command } from "commander";
-import { serviceNames } from "../../infra/shop/services.ts";
+import { serviceNames, variants } from "../../infra/shop/services.ts";
 import { type Instance, type JobSummary, readCluster } from "../cluster.ts";
 import { printResult, table } from "../output.ts";
 import { notRunning, type Outputs, outputsOf } from "../outputs.ts";
@@ -10,8 +10,10 @@ import { stackOf, wantsJson } from "./options.ts";
 /** One job of the environment. */
 export interface JobStatus {
   name: string;
-  state: "healthy" | "unhealthy" | "finished";
+  /** `stopped`: no instance is asked for, and none is there. */
+  state: "healthy" | "unhealthy" | "stopped" | "finished";
   healthyInstances: number;
+  /** How many there are, or should be, whichever is more. */
   instances: number;
   addresses: string[];
   /** Which server it is, where there is a choice: `MariaDB in MySQL's place`, `mongod`. */
@@ -30,6 +32,7 @@ export interface StatusReport {
 /** The order in which people look for things. */
 const order: string[] = [
   ...serviceNames,
+  ...Object.keys(variants),
   ...["mysql", "mongodb", "redis", "cassandra", "neo4j", "nats", "artifacts"],
 ];
 
@@ -58,7 +61,7 @@ export async function statusOf(stack: Stack, outputs: Outputs): Promise<StatusRe
 /** The report as a table for people. */
 export function describeStatus({ stack, urls, jobs }: StatusReport): string {
   const rows = jobs
-    .filter(({ state }) => state !== "finished")
+    .filter(({ state }) => state === "healthy" || state === "unhealthy")
     .map(({ name, state, healthyInstances, instances, addresses, standIn, failing }) => [
       name,
       state === "healthy" ? ansis.green(state) : ansis.red(state),
@@ -67,6 +70,7 @@ export function describeStatus({ stack, urls, jobs }: StatusReport): string {
       [standIn, ...failing].filter(Boolean).join("; "),
     ]);
   const finished = jobs.filter(({ state }) => state === "finished").length;
+  const stopped = jobs.filter(({ state }) => state === "stopped").map(({ name }) => name);
   return [
     table(
       ["job", "state", "healthy", "address", ""],
@@ -79,17 +83,20 @@ export function describeStatus({ stack, urls, jobs }: StatusReport): string {
     "",
     `Stack ${stack}: the shop at ${urls.gateway}, Nomad at ${urls.nomad}, Consul at ${urls.consul}; ` +
       `${finished} one-off jobs are done.`,
+    ...(stopped.length > 0 ? [`Stopped until something starts them: ${stopped.join(", ")}.`] : []),
   ].join("\n");
 }
 
-function jobStatus({ name, type, status }: JobSummary, instances: Instance[]): JobStatus {
+/** What the table says of one job. */
+export function jobStatus(job: JobSummary, instances: Instance[]): JobStatus {
+  const { name, count } = job;
   const healthy = instances.filter(({ checks }) => checks.every((check) => check.status === "passing"));
   const { server, standsInFor } = instances[0]?.meta ?? {};
   return {
     name,
-    state: stateOf(type, status, instances.length > 0 && healthy.length === instances.length),
+    state: stateOf(job, instances.length, healthy.length),
     healthyInstances: healthy.length,
-    instances: instances.length,
+    instances: Math.max(instances.length, count),
     addresses: instances.map(({ address }) => address),
     ...(server ? { standIn: standsInFor ? `${server} in ${standsInFor}'s place` : server } : {}),
     failing: instances
@@ -99,11 +106,18 @@ function jobStatus({ name, type, status }: JobSummary, instances: Instance[]): J
   };
 }
 
-function stateOf(type: JobSummary["type"], status: string, healthy: boolean): JobStatus["state"] {
+function stateOf(
+  { type, status, count }: JobSummary,
+  instances: number,
+  healthy: number,
+): JobStatus["state"] {
   if (type === "batch") {
     return status === "dead" ? "finished" : "unhealthy";
   }
-  return healthy ? "healthy" : "unhealthy";
+  if (count === 0 && instances === 0) {
+    return "stopped";
+  }
+  return healthy === instances && instances >= count ? "healthy" : "unhealthy";
 }
 
 function rank(name: string): number {

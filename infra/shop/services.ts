@@ -102,6 +102,22 @@ export const services = {
   },
 } as const satisfies Record<string, ServiceRow>;
 
+/** A second job of a service's bundle and accounts, with other settings, of which no instance runs until a command scales it. */
+export interface VariantRow {
+  of: ServiceName;
+  description: string;
+  settings: Readonly<Record<string, string>>;
+}
+
+/** What commands compare the services with. */
+export const variants: Readonly<Record<string, VariantRow>> = {
+  "cart-stateful": {
+    of: "cart",
+    description: "The cart service with its carts in the memory of the process, to compare.",
+    settings: { CART_STORE: "memory" },
+  },
+};
+
 export type ServiceName = keyof typeof services;
 
 export const serviceNames = Object.keys(services) as [ServiceName, ...ServiceName[]];

@@ -5,7 +5,15 @@ import type { Keyring } from "../platform/keyring.ts";
 import type { Platform } from "../platform/platform.ts";
 import { accessTo } from "./access.ts";
 import { HonoService, type Variables } from "./hono-service.ts";
-import { type Facts, providerKey, publicRoutes, rowOf, type ServiceName, serviceNames } from "./services.ts";
+import {
+  type Facts,
+  providerKey,
+  publicRoutes,
+  rowOf,
+  type ServiceName,
+  serviceNames,
+  variants,
+} from "./services.ts";
 
 /** The services of the shop, each with the stores that fit it, and the gateway in front of them. */
 export class Shop extends pulumi.ComponentResource {
@@ -36,9 +44,11 @@ export class Shop extends pulumi.ComponentResource {
     };
     this.paymentProvider = { apiKey: keyring.password(providerKey) };
 
+    const own = { parent: this };
+    const made = new Map<ServiceName, HonoService>();
     for (const service of serviceNames) {
       const row = rowOf(service);
-      new HonoService(
+      const honoService = new HonoService(
         service,
         platform,
         {
@@ -53,8 +63,14 @@ export class Shop extends pulumi.ComponentResource {
           ),
           ...(row.keepsData ? { dataFolder: `${folders.data}/${service}` } : {}),
         },
-        { parent: this },
+        own,
       );
+      made.set(service, honoService);
+    }
+    for (const [variant, { of, description, settings }] of Object.entries(variants)) {
+      const runs = made.get(of) as HonoService;
+      const variables = { ...runs.variables, settings: { ...runs.variables.settings, ...settings } };
+      new HonoService(variant, platform, { artifacts, description, runs, ...variables, count: 0 }, own);
     }
     this.registerOutputs({ urls: this.urls });
   }
