@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
 import type { Changes } from "../cli/commands/up.ts";
 import { type ServiceName, serviceNames } from "../infra/shop/services.ts";
-import { testedCommands } from "./support/documents.ts";
+import { tableCommands, testedCommands } from "./support/documents.ts";
 import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
 
 interface UpReport extends StatusReport {
@@ -316,21 +316,28 @@ test("an edit of one service rolls that service and no other, and no request fai
   }
 });
 
-test("what the README says to type does what it says", async () => {
-  const { stdout: exports } = await lab.lab(["env"]);
-  const commands = testedCommands(await text(join(lab.root, "README.md")));
-  expect(commands.length).toBeGreaterThan(5);
-  for (const { command, prints } of commands) {
-    const { exitCode, stdout, stderr } = await execa("sh", ["-c", `${exports}\n${command}`], {
-      cwd: lab.root,
-      env: lab.environment,
-      reject: false,
-      stdin: "ignore",
-    });
-    expect(exitCode, `${command}\n${stderr}`).toBe(0);
-    expect(stdout, command).toContain(prints);
-  }
-});
+test.each(["README.md", "docs/storage-models.md"])(
+  "what %s says to type does what it says",
+  async (document) => {
+    const { stdout: exports } = await lab.lab(["env"]);
+    const markdown = await text(join(lab.root, document));
+    const commands = [
+      ...testedCommands(markdown),
+      ...tableCommands(markdown).map((command) => ({ command, prints: "" })),
+    ];
+    expect(commands.length).toBeGreaterThan(5);
+    for (const { command, prints } of commands) {
+      const { exitCode, stdout, stderr } = await execa("sh", ["-c", `${exports}\n${command}`], {
+        cwd: lab.root,
+        env: lab.environment,
+        reject: false,
+        stdin: "ignore",
+      });
+      expect(exitCode, `${command}\n${stderr}`).toBe(0);
+      expect(stdout, command).toContain(prints);
+    }
+  },
+);
 
 test("down stops everything, and up brings back every write", async () => {
   await send("PUT", "/api/social/people/Kept");
