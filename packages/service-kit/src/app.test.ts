@@ -92,6 +92,21 @@ test("texts that stores can't keep are refused, wherever in a request they are",
   expect(await (await put(whole)).json()).toEqual(JSON.parse(whole));
 });
 
+test("a body that is nested too deeply is refused, and brackets in texts are not counted", async () => {
+  const { app } = appWith();
+  const put = (body: string) =>
+    app.request("/books/1", {
+      method: "PUT",
+      headers: { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) },
+      body,
+    });
+  const nested = (depth: number) => `{"title": "x", "in": ${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  expect((await put(nested(31))).status).toBe(200);
+  expect((await put(nested(32))).status).toBe(400);
+  expect((await put(nested(30_000))).status).toBe(400);
+  expect((await put(`{"title": "\\"${"[".repeat(100)}"}`)).status).toBe(200);
+});
+
 test("the line of a request says which stores it has asked, and how often", async () => {
   const { app, lines } = appWith();
   const shelf = observe("mysql", { find: async () => "x" }, ["find"]);
