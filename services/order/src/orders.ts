@@ -1,0 +1,192 @@
+import type { ShopEvent } from "@lab/messaging";
+import { addToOutbox, transaction } from "@lab/mysql";
+import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import type { Order } from "./schema.ts";
+import { after, type OrderState, type Trigger } from "./states.ts";
+
+/** By what a repeated request is known. */
+export interface RequestIdentity {
+  idempotencyKey: string;
+  requestHash: Buffer;
+}
+
+export interface NewOrder extends RequestIdentity {
+  order: Order;
+  /** What the world is told, once the order is in the books. */
+  event: ShopEvent<"order.placed.v1">;
+}
+
+/**
+ * Writes an order, its lines and its event in one transaction.
+ *
+ * @returns false when this customer has used the key before; nothing is written then
+ */
+export async function insertOrder(pool: Pool, placed: NewOrder): Promise<boolean> {
+  const { order, event, idempotencyKey, requestHash } = placed;
+  const { orderId, userId, state, lines, totalCents, placedAt } = order;
+  try {
+    await transaction(pool, async (connection) => {
+      await connection.execute(
+        `INSERT INTO orders (id, user_id, state, total_cents, idempotency_key, request_hash, placed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)`,
+        [orderId, userId, state, totalCents, idempotencyKey, requestHash, new Date(placedAt)],
+      );
+      await connection.execute(
+        `INSERT INTO order_lines (order_id, line, sku, name, quantity, price_cents)
+         VALUES ${lines.map(() => "(?, ?, ?, ?, ?, ?)").join(", ")}`,
+        lines.flatMap(({ sku, name, quantity, priceCents }, index) => [
+          orderId,
+          index + 1,
+          sku,
+          name,
+          quantity,
+          priceCents,
+        ]),
+      );
+      await addToOutbox(connection, [event]);
+    });
+    return true;
+  } catch (error) {
+    if (isDuplicateKey(error)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** https://mariadb.com/kb/en/mariadb-error-code-reference/ */
+function isDuplicateKey(error: unknown): boolean {
+  const { code, sqlMessage } = error as { code?: string; sqlMessage?: string };
+  return code === "ER_DUP_ENTRY" && sqlMessage?.includes("orders_idempotency") === true;
+}
+
+/** An order with each of its lines: one statement, put together by the join. */
+const joined = `
+  SELECT o.id, o.user_id, o.state, o.reason, o.total_cents, o.placed_at, o.request_hash,
+    l.sku, l.name, l.quantity, l.price_cents
+  FROM orders o JOIN order_lines l ON l.order_id = o.id`;
+
+export async function findOrder(pool: Pool, orderId: string): Promise<Order | undefined> {
+  const [rows] = await pool.execute<RowDataPacket[]>(`${joined} WHERE o.id = ? ORDER BY l.line`, [orderId]);
+  return fold(rows)[0];
+}
+
+/** The order that a customer has placed with this key before. */
+export async function findByKey(
+  pool: Pool,
+  userId: number,
+  idempotencyKey: string,
+): Promise<{ order: Order; requestHash: Buffer } | undefined> {
+  const [rows] = await pool.execute<RowDataPacket[]>(
+    `${joined} WHERE o.user_id = ? AND o.idempotency_key = ? ORDER BY l.line`,
+    [userId, idempotencyKey],
+  );
+  const [order] = fold(rows);
+  return order && { order, requestHash: rows[0]?.request_hash };
+}
+
+/**
+ * A page of a customer's orders, the newest first.
+ *
+ * @param after the last order of the page before
+ */
+export async function ordersOf(
+  pool: Pool,
+  userId: number,
+  { after = null, limit }: { after?: string | null; limit: number },
+): Promise<Order[]> {
+  // Ids begin with the time, so that to go back in them is to go back in time.
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `${joined}
+     JOIN (
+       SELECT id FROM orders WHERE user_id = ? AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?
+     ) page ON page.id = o.id
+     ORDER BY o.id DESC, l.line`,
+    [userId, after, after, limit],
+  );
+  return fold(rows);
+}
+
+/** What has happened to an order. */
+export interface Move {
+  before: OrderState;
+  state: OrderState;
+}
+
+/**
+ * Moves an order on. The row is locked, so that of two who move it the second sees what the first has done.
+ *
+ * @param reason kept where the order changes
+ * @returns undefined when there is no such order
+ * @throws IllegalMoveError when that can't happen to it as it is
+ */
+export async function moveOrder(
+  connection: PoolConnection,
+  orderId: string,
+  trigger: Trigger,
+  reason: string | null = null,
+): Promise<Move | undefined> {
+  const before = await stateOf(connection, orderId);
+  if (before === undefined) {
+    return undefined;
+  }
+  const state = after(before, trigger);
+  if (state !== before) {
+    await connection.execute("UPDATE orders SET state = ?, reason = COALESCE(?, reason) WHERE id = ?", [
+      state,
+      reason,
+      orderId,
+    ]);
+  }
+  return { before, state };
+}
+
+/** The state of an order, which nobody else changes before this transaction is over. */
+export async function stateOf(connection: PoolConnection, orderId: string): Promise<OrderState | undefined> {
+  const [[row]] = await connection.execute<RowDataPacket[]>(
+    "SELECT state FROM orders WHERE id = ? FOR UPDATE",
+    [orderId],
+  );
+  return row?.state;
+}
+
+/**
+ * Takes a person out of the books. The orders stay, because the law wants a shop to keep its books, but nobody stands in them.
+ *
+ * @returns how many orders there were
+ */
+export async function forgetCustomer(connection: PoolConnection, userId: number): Promise<number> {
+  const [{ affectedRows }] = await connection.execute<ResultSetHeader>(
+    "UPDATE orders SET user_id = NULL, idempotency_key = NULL, request_hash = NULL WHERE user_id = ?",
+    [userId],
+  );
+  return affectedRows;
+}
+
+/** The rows of the join, one a line, as one object an order. */
+function fold(rows: RowDataPacket[]): Order[] {
+  const orders = new Map<string, Order>();
+  for (const row of rows) {
+    let order = orders.get(row.id);
+    if (!order) {
+      order = {
+        orderId: row.id,
+        userId: row.user_id,
+        state: row.state,
+        reason: row.reason,
+        lines: [],
+        totalCents: row.total_cents,
+        currency: "EUR",
+        placedAt: row.placed_at.toISOString(),
+      };
+      orders.set(row.id, order);
+    }
+    order.lines.push({
+      sku: row.sku,
+      name: row.name,
+      quantity: row.quantity,
+      priceCents: row.price_cents,
+    });
+  }
+  return [...orders.values()];
+}
