@@ -8,6 +8,7 @@ import { configurationTree } from "./platform/configuration-tree.ts";
 import { Nats } from "./platform/nats.ts";
 import { Platform } from "./platform/platform.ts";
 import { stackSettings } from "./settings.ts";
+import { messagingUses, providerKey } from "./shop/services.ts";
 import { Shop } from "./shop/shop.ts";
 
 const stack = pulumi.getStack();
@@ -17,9 +18,9 @@ const tools = await locateTools();
 
 const platform = new Platform("platform", { environment, folders, tools });
 const artifacts = new ArtifactStore("artifacts", platform);
-const nats = new Nats("nats", platform);
+const nats = new Nats("nats", platform, messagingUses());
 const data = new DataTier("data", platform, artifacts);
-const shop = new Shop("shop", platform, artifacts, data);
+const shop = new Shop("shop", artifacts, { platform, data, nats });
 
 /** Where people and programs find things. */
 export const urls = {
@@ -53,6 +54,6 @@ export const credentials = pulumi.secret({
   cassandra: data.cassandra.admin,
   redis: data.redis.admin,
   neo4j: data.neo4j.admin,
-  nats: { user: nats.user, password: nats.password },
-  paymentProvider: shop.paymentProvider,
+  nats: nats.operator,
+  paymentProvider: { apiKey: platform.keyring.password(providerKey) },
 });

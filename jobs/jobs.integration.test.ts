@@ -3,11 +3,12 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectNats, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { auth, Client as CassandraClient } from "cassandra-driver";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
@@ -140,6 +141,33 @@ test("a server that no longer answers is restarted", async () => {
   await until(`another ${job}`, async () => holderOf(port) !== server);
 });
 
+test("a user of NATS may use its own subjects only", async () => {
+  const { port, secrets } = cases.nats as Case;
+  const login = { port, user: "hearer", pass: secrets.hearer_password };
+  const client = await connectNats({ ...login, inboxPrefix: "_INBOX_hearer", reconnect: false });
+  try {
+    const refused = Promise.withResolvers<string>();
+    client.subscribe("told.me", { callback: (error) => refused.resolve(error?.message ?? "") });
+    expect(await refused.promise).toContain("told.me");
+    const operator = await connectNats({ port, user: "operator", pass: secrets.operator_password });
+    const told = operator.subscribe("told.>", { max: 1 });
+    const heard = client.subscribe("heard", { max: 1 });
+    await Promise.all([operator.flush(), client.flush()]);
+    client.publish("heard", "from itself");
+    client.publish("told.you", "by it");
+    operator.publish("heard", "from another");
+    for await (const message of told) {
+      expect(message.string()).toBe("by it");
+    }
+    for await (const message of heard) {
+      expect(message.string()).toBe("from another");
+    }
+    await operator.close();
+  } finally {
+    await client.close();
+  }
+});
+
 test("an account that is none any more can't enter, and its data stays", async () => {
   const { variables, port } = cases.mysql as Case;
   const enter = async (user: string) => {
@@ -256,10 +284,15 @@ async function allCases(): Promise<Case[]> {
         port: at(20),
         monitor_port: at(21),
         data_dir: join(folder, "data/nats"),
+        users: JSON.stringify({ hearer: { publish: ["told.>"], subscribe: ["_INBOX_hearer.>", "heard"] } }),
       },
-      secrets: { system_password: secret("nats system"), shop_password: secret("nats shop") },
-      password: secret("nats shop"),
-      visit: (password, value) => visitNats(at(20), password, value),
+      secrets: {
+        system_password: secret("nats system"),
+        operator_password: secret("nats operator"),
+        hearer_password: secret("nats hearer"),
+      },
+      password: secret("nats operator"),
+      visit: (pass, value) => visitNats({ port: at(20), user: "operator", pass }, value),
     },
     {
       job: "mysql",
@@ -424,43 +457,18 @@ async function allCases(): Promise<Case[]> {
   ];
 }
 
-/** NATS' protocol by hand, because no client of it is installed: a stream keeps the value. */
-async function visitNats(port: number, password: string, value?: string): Promise<string | undefined> {
-  const socket = connect(port, "127.0.0.1").setEncoding("utf8");
-  let received = "";
-  socket.on("data", (text) => {
-    received += text;
-  });
-  const answered = async (pattern: RegExp) => {
-    const [, answer] = await until(
-      `${pattern} from NATS`,
-      () => /(-ERR.*)/.exec(received) ?? pattern.exec(received),
-      10_000,
-    );
-    if (answer?.startsWith("-ERR")) {
-      throw new Error(answer);
-    }
-    return answer as string;
-  };
-  const ask = async (subject: string, body: object | string) => {
-    const text = typeof body === "string" ? body : JSON.stringify(body);
-    received = "";
-    socket.write(`PUB ${subject} answers ${Buffer.byteLength(text)}\r\n${text}\r\n`);
-    return answered(/MSG answers 1 \d+\r\n(.*)\r\n/);
-  };
+/** A stream keeps the value. */
+async function visitNats(login: NodeConnectionOptions, value?: string): Promise<string | undefined> {
+  const client = await connectNats({ ...login, reconnect: false });
   try {
-    await once(socket, "connect");
-    socket.write(`CONNECT ${JSON.stringify({ user: "shop", pass: password, verbose: false })}\r\nPING\r\n`);
-    await answered(/(PONG)/);
-    socket.write("SUB answers 1\r\n");
+    const streams = await jetstreamManager(client);
     if (value !== undefined) {
-      await ask("$JS.API.STREAM.CREATE.T", { name: "T", subjects: ["t"], storage: "file", max_msgs: 1 });
-      await ask("t", value);
+      await streams.streams.add({ name: "T", subjects: ["t"], max_msgs: 1 });
+      await jetstream(client).publish("t", value);
     }
-    const answer = JSON.parse(await ask("$JS.API.STREAM.MSG.GET.T", { last_by_subj: "t" }));
-    return Buffer.from(answer.message.data, "base64").toString();
+    return (await streams.streams.getMessage("T", { last_by_subj: "t" }))?.string();
   } finally {
-    socket.destroy();
+    await client.close();
   }
 }
 

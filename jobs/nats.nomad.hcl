@@ -1,7 +1,7 @@
 # NATS with JetStream: messaging. Runs one nats-server.
 # Data: the JetStream file store in data_dir. An acknowledged message survives the server's end at once,
 # and a power failure only after sync_interval.
-# Secrets: Nomad Variable nomad/jobs/nats, items system_password and shop_password.
+# Secrets: Nomad Variable nomad/jobs/nats, items system_password, operator_password and <user>_password.
 
 variable "datacenter" {
   type        = string
@@ -48,6 +48,12 @@ variable "sync_interval" {
   type        = string
   default     = "2m"
   description = "How often JetStream fsyncs its files: a duration such as 2m, or always."
+}
+
+variable "users" {
+  type        = string
+  default     = "{}"
+  description = "Users besides the operator, who may do everything: a JSON object of { publish, subscribe } by name, each a list of the subjects that the user may use."
 }
 
 variable "cpu" {
@@ -161,7 +167,21 @@ job "nats" {
           {{ with nomadVar "nomad/jobs/nats" }}
           accounts {
             SYS { users: [{ user: system, password: "{{ .system_password }}" }] }
-            SHOP { jetstream: enabled, users: [{ user: shop, password: "{{ .shop_password }}" }] }
+            SHOP {
+              jetstream: enabled
+              users: [
+                { user: operator, password: "{{ .operator_password }}" }
+                %{ for name, may in jsondecode(var.users) ~}
+                {
+                  user: "${name}", password: "{{ index . "${name}_password" }}"
+                  permissions: {
+                    publish: { allow: ["${join("\", \"", may.publish)}"] }
+                    subscribe: { allow: ["${join("\", \"", may.subscribe)}"] }
+                  }
+                }
+                %{ endfor ~}
+              ]
+            }
           }
           {{ end }}
           system_account: SYS

@@ -1,7 +1,8 @@
 import type { Account } from "../data/account.ts";
 import type { DataTier } from "../data/data-tier.ts";
-import type { Variables } from "./hono-service.ts";
+import type { Nats } from "../platform/nats.ts";
 import type { ServiceName, Store } from "./services.ts";
+import type { Variables } from "./variables.ts";
 
 /**
  * A service's account of a store, as environment variables.
@@ -10,6 +11,12 @@ import type { ServiceName, Store } from "./services.ts";
  */
 export function accessTo(store: Store, service: ServiceName, data: DataTier): Variables {
   return kinds[store](service, data);
+}
+
+/** A service's user of NATS, as environment variables. */
+export function accessToNats(service: ServiceName, nats: Nats): Variables {
+  const { user, password } = nats.accountOf(service);
+  return { settings: { NATS_URL: nats.url, NATS_USER: user }, secrets: { NATS_PASSWORD: password } };
 }
 
 const kinds: Record<Store, (service: ServiceName, data: DataTier) => Variables> = {

@@ -3,12 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactStore } from "../platform/artifact-store.ts";
 import { NomadJob } from "../platform/nomad-job.ts";
 import type { Platform } from "../platform/platform.ts";
-
-/** Environment variables of a service: plain ones, and those that reach the tasks through a Nomad Variable. */
-export interface Variables {
-  settings: Record<string, string>;
-  secrets: Record<string, pulumi.Input<string>>;
-}
+import type { Variables } from "./variables.ts";
 
 export interface HonoServiceArgs extends Variables {
   artifacts: ArtifactStore;

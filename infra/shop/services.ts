@@ -1,5 +1,8 @@
+import type { EventType } from "@lab/messaging";
+import type { MessagingUse } from "@lab/messaging/permissions";
 import type { Environment } from "../environment.ts";
 import type { PortName } from "../ports.ts";
+import type { ShopUrls } from "./urls.ts";
 
 /** The stores that a service can have an account of. */
 export type Store = "mysql" | "mongodb" | "redis" | "cassandra" | "neo4j";
@@ -16,7 +19,7 @@ export interface Facts {
   consulUrl: string;
   /** The public routes of all services. */
   routes: Route[];
-  urls: Record<"gateway" | "paymentProvider" | "mail", string>;
+  urls: ShopUrls;
 }
 
 /** One service of the shop. Its code is in `services/<name>`; whatever else it needs follows from this. */
@@ -28,6 +31,9 @@ export interface ServiceRow {
    * stores have accounts for one service each, which their files in `infra/data/` make.
    */
   stores?: readonly Store[];
+  /** The types of events that it says, and those that it hears: all that its user of NATS may. Without any it has no user. */
+  publishes?: readonly EventType[];
+  consumes?: readonly EventType[];
   /** The path under which the gateway makes it public. */
   route?: string;
   /** Settings of its own, as environment variables. */
@@ -58,27 +64,49 @@ export const services = {
     description: "Users and their addresses, in MySQL.",
     stores: ["mysql"],
     route: "/api/users",
+    publishes: ["user.registered.v1", "user.changed.v1", "user.erased.v1"],
+    consumes: ["user.data-erased.v1"],
   },
   product: {
     description: "Products of different shapes, in MongoDB.",
     stores: ["mongodb"],
     route: "/api/products",
+    publishes: ["product.viewed.v1", "stock.reserved.v1", "stock.rejected.v1", "user.data-erased.v1"],
+    consumes: ["order.cancelled.v1", "payment.captured.v1", "user.erased.v1"],
   },
   cart: {
     description: "Carts that expire, in Redis.",
     stores: ["redis"],
     route: "/api/cart",
+    publishes: ["cart.merged.v1", "user.data-erased.v1"],
+    consumes: ["user.erased.v1"],
     settings: ({ environment }) => ({ CART_TTL_SECONDS: String(environment.cartTtlSeconds) }),
   },
   analytics: {
     description: "Events in wide rows, in Cassandra.",
     stores: ["cassandra"],
     route: "/api/analytics",
+    publishes: ["user.data-erased.v1"],
+    consumes: [
+      "cart.merged.v1",
+      "order.placed.v1",
+      "order.cancelled.v1",
+      "order.confirmed.v1",
+      "payment.captured.v1",
+      "payment.declined.v1",
+      "payment.voided.v1",
+      "payment.refunded.v1",
+      "product.viewed.v1",
+      "user.registered.v1",
+      "user.erased.v1",
+    ],
   },
   social: {
     description: "Friends, in Neo4j.",
     stores: ["neo4j"],
     route: "/api/social",
+    publishes: ["user.data-erased.v1"],
+    consumes: ["order.placed.v1", "user.changed.v1", "user.erased.v1", "user.registered.v1"],
   },
   "payment-provider": {
     description: "Another company's: charges cards, and has a ledger of its own.",
@@ -130,6 +158,20 @@ export function rowOf(name: ServiceName): ServiceRow {
 /** The services that have an account of a store. */
 export function servicesWith(store: Store): ServiceName[] {
   return serviceNames.filter((name) => rowOf(name).stores?.includes(store));
+}
+
+/** Whether a service says or hears events. */
+export function usesMessaging(name: ServiceName): boolean {
+  const { publishes = [], consumes = [] } = rowOf(name);
+  return publishes.length + consumes.length > 0;
+}
+
+/** What each service does with events, of those that do anything with them. */
+export function messagingUses(): MessagingUse[] {
+  return serviceNames.filter(usesMessaging).map((name) => {
+    const { publishes = [], consumes = [] } = rowOf(name);
+    return { name, publishes, consumes };
+  });
 }
 
 /** What the gateway routes. */
