@@ -1,0 +1,281 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { ServiceProcess } from "../../../tests/servers/service.ts";
+import { until } from "../../../tests/support/until.ts";
+import type { PaymentState } from "./payment.ts";
+import { limitCents, orderOf, startWorld, type World } from "./testing/world.ts";
+
+let world: World;
+let payment: ServiceProcess;
+let user = 0;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+
+afterAll(() => world?.stop());
+
+beforeEach(async () => {
+  user += 1;
+  payment = await world.startPayment();
+});
+
+afterEach(async () => {
+  await payment.kill();
+  await world.behave({});
+});
+
+async function comesTo(orderId: string, state: PaymentState): Promise<void> {
+  let seen: string | undefined;
+  await until(`the payment to be ${state}`, async () => {
+    seen = (await world.paymentOf(orderId))?.state;
+    return seen === state;
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}; it is ${seen}`, { cause: error });
+  });
+}
+
+/** The kinds of the provider's lines about an order. */
+async function ledger(orderId: string): Promise<string[]> {
+  return (await world.ledgerOf(orderId)).map(({ kind }) => kind);
+}
+
+async function announcedAre(orderId: string, ...types: string[]): Promise<void> {
+  await until(`the events ${types}`, () => world.announced(orderId).length >= types.length);
+  expect(world.announced(orderId)).toEqual(types);
+}
+
+async function placed(order = orderOf(user)) {
+  await world.publish("order.placed.v1", order);
+  return order;
+}
+
+async function captured(order = orderOf(user)) {
+  await placed(order);
+  await comesTo(order.orderId, "captured");
+  return order;
+}
+
+test("charges for an order, once, and says so", async () => {
+  const order = await captured();
+  await announcedAre(order.orderId, "payment.captured.v1");
+  expect(await world.ledgerOf(order.orderId)).toMatchObject([
+    { kind: "charge", amountCents: 4200, idempotencyKey: order.orderId },
+  ]);
+  const [event] = world.published.filter(({ type }) => type === "payment.captured.v1");
+  expect(event).toMatchObject({ key: String(user), data: { amountCents: 4200, chain: "async" } });
+});
+
+test("an event that comes twice is charged once", async () => {
+  const order = orderOf(user);
+  await placed(order);
+  await placed(order);
+  await captured();
+  expect(await ledger(order.orderId)).toEqual(["charge"]);
+  expect(world.announced(order.orderId)).toEqual(["payment.captured.v1"]);
+});
+
+test("a declined charge is the end of it", async () => {
+  const order = await placed(orderOf(user, { totalCents: limitCents + 1 }));
+  await comesTo(order.orderId, "declined");
+  await announcedAre(order.orderId, "payment.declined.v1");
+  expect((await world.paymentOf(order.orderId))?.declineReason).toContain("limit");
+});
+
+test("orders of the synchronous chain are left to it", async () => {
+  const order = await placed(orderOf(user, { chain: "sync" }));
+  await captured();
+  expect(await world.paymentOf(order.orderId)).toBeUndefined();
+});
+
+describe("gives the money back", () => {
+  test("when the product is sold out after the charge", async () => {
+    const order = await captured();
+    await world.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
+    await comesTo(order.orderId, "refunded");
+    await announcedAre(order.orderId, "payment.captured.v1", "payment.refunded.v1");
+    expect(await world.ledgerOf(order.orderId)).toMatchObject([
+      { kind: "charge", amountCents: 4200 },
+      { kind: "refund", amountCents: 4200 },
+    ]);
+  });
+
+  test("when the customer cancels after the charge, once however often it is said", async () => {
+    const order = await captured();
+    await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+    await world.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
+    await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+    await captured();
+    expect(await ledger(order.orderId)).toEqual(["charge", "refund"]);
+    await announcedAre(order.orderId, "payment.captured.v1", "payment.refunded.v1");
+    expect((await world.paymentOf(order.orderId))?.cancelReason).toBe("changed my mind");
+  });
+
+  test("when the refund's answer is lost, once", async () => {
+    const order = await captured();
+    await world.behave({ lostAnswerRate: 1 });
+    await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+    await until("the refund", async () => (await ledger(order.orderId)).includes("refund"));
+    expect((await world.paymentOf(order.orderId))?.state).toBe("refunding");
+    await world.behave({});
+    await comesTo(order.orderId, "refunded");
+    expect(await ledger(order.orderId)).toEqual(["charge", "refund"]);
+  });
+
+  test("when the provider is back", async () => {
+    const order = await captured();
+    await world.provider.current.kill();
+    await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+    await comesTo(order.orderId, "refunding");
+    await world.provider.restart();
+    await comesTo(order.orderId, "refunded");
+    expect(await ledger(order.orderId)).toEqual(["charge", "refund"]);
+  });
+});
+
+test("an order that was cancelled before it was charged is never charged", async () => {
+  const order = orderOf(user);
+  await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+  await comesTo(order.orderId, "voided");
+  await placed(order);
+  await captured();
+  expect(await ledger(order.orderId)).toEqual([]);
+  expect(world.announced(order.orderId)).toEqual(["payment.voided.v1"]);
+});
+
+describe("never charges twice", () => {
+  test("when the provider's answer is lost: it looks for the charge", async () => {
+    await world.behave({ lostAnswerRate: 1 });
+    const order = await captured();
+    expect(await ledger(order.orderId)).toEqual(["charge"]);
+    expect(payment.logged.some((line) => line.includes('"state":"unknown"'))).toBe(true);
+  });
+
+  test("when the provider takes longer than one waits", async () => {
+    await world.behave({ latencyMs: 1500 });
+    const order = await placed();
+    await comesTo(order.orderId, "unknown");
+    await world.behave({});
+    await comesTo(order.orderId, "captured");
+    expect(await ledger(order.orderId)).toEqual(["charge"]);
+  });
+
+  test("when the provider fails now and then", async () => {
+    await world.behave({ failureRate: 0.5, lostAnswerRate: 0.3, seed: 7 });
+    const orders = Array.from({ length: 8 }, () => {
+      user += 1;
+      return orderOf(user);
+    });
+    for (const order of orders) {
+      await placed(order);
+    }
+    for (const { orderId } of orders) {
+      await comesTo(orderId, "captured");
+      expect(await ledger(orderId)).toEqual(["charge"]);
+    }
+  });
+
+  test("when it is killed between the provider's answer and the commit", async () => {
+    await payment.kill();
+    payment = await world.startPayment({ PROVIDER_TIMEOUT_MS: "20000" });
+    await world.behave({ latencyMs: 3000 });
+    const order = await placed();
+    await comesTo(order.orderId, "charging");
+    world.mysql.freeze();
+    try {
+      // The ledger is asked without the delay, and shows the charge as soon as it is made.
+      await until("the charge", async () => (await ledger(order.orderId)).length === 1);
+      await payment.kill();
+    } finally {
+      world.mysql.thaw();
+    }
+    expect((await world.paymentOf(order.orderId))?.state).toBe("charging");
+    await world.behave({});
+    payment = await world.startPayment();
+    await comesTo(order.orderId, "captured");
+    await announcedAre(order.orderId, "payment.captured.v1");
+    expect(await ledger(order.orderId)).toEqual(["charge"]);
+  });
+
+  test("when nothing but the row remembers that it was about to", async () => {
+    await payment.kill();
+    const order = orderOf(user);
+    await world.pool.query(
+      `INSERT INTO payments (order_id, user_id, chain, amount_cents, state, changed_at)
+       VALUES (?, ?, 'async', ?, 'charging', CURRENT_TIMESTAMP - INTERVAL 1 MINUTE)`,
+      [order.orderId, user, order.totalCents],
+    );
+    payment = await world.startPayment();
+    await comesTo(order.orderId, "captured");
+    await announcedAre(order.orderId, "payment.captured.v1");
+    expect(await ledger(order.orderId)).toEqual(["charge"]);
+  });
+});
+
+test("while the provider is away its customers wait in order, and are charged when it is back", async () => {
+  await world.provider.current.kill();
+  const orders = [await placed(), await placed()];
+  await comesTo(orders[0]?.orderId as string, "charging");
+  await world.provider.restart();
+  for (const { orderId } of orders) {
+    await comesTo(orderId, "captured");
+  }
+  await until("both events", () => orders.every(({ orderId }) => world.announced(orderId).length === 1));
+  const inOrder = world.published.filter(
+    ({ type, key }) => type.startsWith("payment.") && key === String(user),
+  );
+  expect(inOrder.map(({ data }) => "orderId" in data && data.orderId)).toEqual(
+    orders.map(({ orderId }) => orderId),
+  );
+});
+
+test("an erased user is taken out of the books, which stay", async () => {
+  const order = await captured();
+  await world.publish("user.erased.v1", { userId: user, erasureId: "erasure-1" });
+  await until("the report", () =>
+    world.published.some(({ type, key }) => type === "user.data-erased.v1" && key === String(user)),
+  );
+  expect(await world.paymentOf(order.orderId)).toMatchObject({ userId: null, state: "captured" });
+  // What comes to nothing later is given back all the same.
+  await world.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
+  await comesTo(order.orderId, "refunded");
+  await announcedAre(order.orderId, "payment.captured.v1", "payment.refunded.v1");
+});
+
+describe("over HTTP", () => {
+  function get(path: string, token?: string): Promise<Response> {
+    return fetch(`${payment.url}${path}`, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+  }
+
+  test("a payment is shown to its customer and to administrators, and to nobody else", async () => {
+    const order = await captured();
+    const path = `/api/payments/${order.orderId}`;
+    const own = await get(path, world.identities.tokenOf(user));
+    expect(own.status).toBe(200);
+    expect(await own.json()).toMatchObject({ orderId: order.orderId, userId: user, state: "captured" });
+    expect((await get(path, world.identities.tokenOf(999, "admin"))).status).toBe(200);
+    expect((await get(path)).status).toBe(401);
+    const other = await get(path, world.identities.tokenOf(998));
+    const missing = await get(`/api/payments/${orderOf(1).orderId}`, world.identities.tokenOf(998));
+    expect([other.status, missing.status]).toEqual([404, 404]);
+  });
+
+  test("no token of a person opens what is for services", async () => {
+    const answer = await fetch(`${payment.url}/internal/payments`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${world.identities.tokenOf(user, "admin")}` },
+    });
+    expect(answer.status).toBe(401);
+  });
+
+  test("without its database it asks for patience", async () => {
+    await world.mysql.kill();
+    try {
+      const answer = await get(`/api/payments/${orderOf(1).orderId}`, world.identities.tokenOf(user));
+      expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+      expect((await get("/readyz")).status).toBe(503);
+    } finally {
+      await world.mysql.start();
+    }
+    await captured();
+  });
+});

@@ -1,0 +1,180 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  connectMessaging,
+  type DataOf,
+  type EventType,
+  eventOf,
+  type Messaging,
+  type ShopEvent,
+  schemas,
+} from "@lab/messaging";
+import { connectMysql, migrateMysql } from "@lab/mysql";
+import type { Pool } from "mysql2/promise";
+import { pino } from "pino";
+import { type Identities, startIdentities } from "../../../../tests/servers/identities.ts";
+import { type MysqlServer, startMysql } from "../../../../tests/servers/mysql.ts";
+import { type NatsServer, startNats } from "../../../../tests/servers/nats.ts";
+import { type ServiceProcess, startService } from "../../../../tests/servers/service.ts";
+import { migrations } from "../migrations.ts";
+import { findPayment, type PaymentRow } from "../payments.ts";
+
+/** A line of the provider's ledger. */
+export interface LedgerEntry {
+  seq: number;
+  kind: "charge" | "refund" | "decline";
+  reference: string;
+  amountCents: number;
+  idempotencyKey: string | null;
+}
+
+/** What the payment service has around it: real servers, a real provider, and the events that it publishes. */
+export interface World {
+  mysql: MysqlServer;
+  nats: NatsServer;
+  identities: Identities;
+  pool: Pool;
+  messaging: Messaging;
+  /** The provider, which can be stopped and started again on the same port and ledger. */
+  provider: { current: ServiceProcess; restart(): Promise<void> };
+  /** Everything that has been published, in order. */
+  published: ShopEvent[];
+  serviceTokenKey: string;
+  startPayment(environment?: Record<string, string>): Promise<ServiceProcess>;
+  publish<T extends EventType>(type: T, data: DataOf<T> & { userId: number }): Promise<ShopEvent<T>>;
+  /** How the provider is to behave: `{ latencyMs, failureRate, lostAnswerRate }`, well by default. */
+  behave(settings: object): Promise<void>;
+  /** The provider's own lines about an order. */
+  ledgerOf(orderId: string): Promise<LedgerEntry[]>;
+  paymentOf(orderId: string): Promise<PaymentRow | undefined>;
+  /** The types of the payment service's own events about an order, in order. */
+  announced(orderId: string): string[];
+  stop(): Promise<void>;
+}
+
+const apiKey = "key-of-the-tests-0123456789";
+/** The provider declines what is above. */
+export const limitCents = 50_000;
+
+/** Starts it, but not the payment service itself. */
+export async function startWorld(...otherDatabases: string[]): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), "lab payment "));
+  const [mysql, nats, identities] = await Promise.all([
+    startMysql("payment", ...otherDatabases),
+    startNats(),
+    startIdentities(),
+  ]);
+  const startProvider = (port = 0) =>
+    startService("payment-provider", {
+      PORT: String(port),
+      DATA_DIR: join(folder, "provider"),
+      PROVIDER_API_KEY: apiKey,
+      PROVIDER_DECLINE_ABOVE_CENTS: String(limitCents),
+    });
+  const provider = {
+    current: await startProvider(),
+    async restart() {
+      provider.current = await startProvider(provider.current.port);
+    },
+  };
+  const pool = connectMysql(mysql.environmentOf("payment"));
+  const log = pino({ enabled: false });
+  await migrateMysql(pool, log, migrations);
+  const messaging = connectMessaging({ environment: nats.environmentOf("operator"), name: "test", log });
+  const published: ShopEvent[] = [];
+  messaging.consume({
+    name: "test",
+    handlers: Object.fromEntries(
+      Object.keys(schemas).map((type) => [type, async (event: ShopEvent) => void published.push(event)]),
+    ),
+  });
+  const serviceTokenKey = randomUUID();
+
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`${provider.current.url}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+    });
+
+  return {
+    mysql,
+    nats,
+    identities,
+    pool,
+    messaging,
+    provider,
+    published,
+    serviceTokenKey,
+    startPayment: (environment = {}) =>
+      startService("payment", {
+        ...stringsOf(mysql.environmentOf("payment")),
+        ...nats.environmentOf("operator"),
+        ...identities.environment,
+        SERVICE_TOKEN_KEY: serviceTokenKey,
+        CHAIN: "async",
+        CONSUL_URL: "http://127.0.0.1:1",
+        NOTIFICATION_SERVICE: "notification",
+        PROVIDER_URL: provider.current.url,
+        PROVIDER_API_KEY: apiKey,
+        PROVIDER_TIMEOUT_MS: "1000",
+        RECONCILE_INTERVAL_MS: "100",
+        ...environment,
+      }),
+    async publish(type, data) {
+      const event = eventOf(type, { key: String(data.userId), data, source: "test" });
+      await messaging.publish(event as ShopEvent);
+      return event;
+    },
+    async behave(settings) {
+      const answer = await ask("/v1/behaviour", { method: "PUT", body: JSON.stringify(settings) });
+      if (!answer.ok) {
+        throw new Error(await answer.text());
+      }
+    },
+    async ledgerOf(orderId) {
+      const entries: LedgerEntry[] = [];
+      for (let page: LedgerEntry[] | undefined; page === undefined || page.length > 0; ) {
+        const answer = await ask(`/v1/ledger?after=${entries.at(-1)?.seq ?? 0}`);
+        page = ((await answer.json()) as { entries: LedgerEntry[] }).entries;
+        entries.push(...page);
+      }
+      return entries.filter(({ reference }) => reference === orderId);
+    },
+    paymentOf: (orderId) => findPayment(pool, orderId),
+    announced: (orderId) =>
+      published
+        .filter(({ source, data }) => source === "payment" && "orderId" in data && data.orderId === orderId)
+        .map(({ type }) => type),
+    async stop() {
+      await messaging.close();
+      await pool.end();
+      identities.stop();
+      await Promise.all([provider.current.kill(), mysql.stop(), nats.stop()]);
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** An order as its event tells of it. */
+export function orderOf(
+  userId: number,
+  order: Partial<DataOf<"order.placed.v1">> = {},
+): DataOf<"order.placed.v1"> {
+  const totalCents = order.totalCents ?? 4200;
+  return {
+    orderId: randomUUID(),
+    userId,
+    lines: [{ sku: "mug-1", name: "Mug", quantity: 1, priceCents: totalCents }],
+    totalCents,
+    placedAt: new Date().toISOString(),
+    chain: "async",
+    ...order,
+  };
+}
+
+/** Variables of a process are texts. */
+export function stringsOf(environment: object): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, String(value)]));
+}
