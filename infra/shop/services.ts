@@ -53,6 +53,9 @@ export interface ServiceRow {
 /** The keyring's name of the key by which the payment provider knows the shop. */
 export const providerKey = "payment-provider-api";
 
+/** The keyring's name of the key of the tokens by which services know each other. */
+const serviceTokenKey = "service-tokens";
+
 /** The services of the shop, in the order in which they are shown. A new one is a folder in `services/` and a line here. */
 export const services = {
   gateway: {
@@ -81,6 +84,28 @@ export const services = {
     publishes: ["cart.merged.v1", "user.data-erased.v1"],
     consumes: ["user.erased.v1"],
     settings: ({ environment }) => ({ CART_TTL_SECONDS: String(environment.cartTtlSeconds) }),
+  },
+  order: {
+    description: "Orders and their lines, in MySQL, with an outbox.",
+    stores: ["mysql"],
+    route: "/api/orders",
+    publishes: ["order.placed.v1", "order.cancelled.v1", "order.confirmed.v1", "user.data-erased.v1"],
+    consumes: [
+      "payment.captured.v1",
+      "payment.declined.v1",
+      "payment.voided.v1",
+      "payment.refunded.v1",
+      "stock.reserved.v1",
+      "stock.rejected.v1",
+      "user.erased.v1",
+    ],
+    settings: ({ environment, consulUrl }) => ({
+      CHAIN: environment.chain,
+      CONSUL_URL: consulUrl,
+      PRODUCT_SERVICE: "product",
+      PAYMENT_SERVICE: "payment",
+    }),
+    secrets: { SERVICE_TOKEN_KEY: serviceTokenKey },
   },
   analytics: {
     description: "Events in wide rows, in Cassandra.",
@@ -139,6 +164,11 @@ export interface VariantRow {
 
 /** What commands compare the services with. */
 export const variants: Readonly<Record<string, VariantRow>> = {
+  "order-sync": {
+    of: "order",
+    description: "The order service with customers waiting for payment and notification, to compare.",
+    settings: { CHAIN: "sync", PAYMENT_SERVICE: "payment-sync" },
+  },
   "cart-stateful": {
     of: "cart",
     description: "The cart service with its carts in the memory of the process, to compare.",
