@@ -18,6 +18,7 @@ const requestTimeoutMs = 5000;
 /** Two of them unanswered end a connection, so that a server that hangs is noticed. */
 const pingIntervalMs = 5000;
 const maxRetryMs = 1000;
+const drainTimeoutMs = 1000;
 
 /**
  * A connection that is made again for ever, in the background. The client's own reconnecting is off: it would keep
@@ -29,8 +30,9 @@ export class Connection {
   readonly #log: Logger;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
+  #nats: NatsConnection | undefined;
   #link: Link | undefined;
-  #next = Promise.withResolvers<Link>();
+  #next = Promise.withResolvers<Link | undefined>();
 
   constructor(environment: MessagingEnvironment, name: string, log: Logger) {
     this.#environment = environment;
@@ -44,19 +46,29 @@ export class Connection {
     return this.#link;
   }
 
-  /** The link, as soon as there is one; `undefined` once this is closed. */
+  /** The link, as soon as there is one; `undefined` once this is closed, or the signal says that it is too late. */
   async connected(signal: AbortSignal): Promise<Link | undefined> {
-    return await Promise.race([
-      this.#link ?? this.#next.promise,
-      aborted(signal),
-      aborted(this.#closing.signal),
-    ]);
+    if (this.#link || signal.aborted) {
+      return this.#link;
+    }
+    const tooLate = Promise.withResolvers<undefined>();
+    const onAbort = () => tooLate.resolve(undefined);
+    signal.addEventListener("abort", onAbort);
+    try {
+      return await Promise.race([this.#next.promise, tooLate.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
   }
 
   /** Sends what is waiting to be sent, and ends the connection. */
   async close(): Promise<void> {
     this.#closing.abort();
+    if (this.#nats) {
+      await end(this.#nats);
+    }
     await this.#running;
+    this.#next.resolve(undefined);
   }
 
   async #run(): Promise<void> {
@@ -90,6 +102,7 @@ export class Connection {
       pingInterval: pingIntervalMs,
       maxPingOut: 2,
     });
+    this.#nats = nats;
     try {
       const options = { timeout: requestTimeoutMs, checkAPI: false };
       const link = {
@@ -98,19 +111,23 @@ export class Connection {
         manager: await jetstreamManager(nats, options),
       };
       await ensureStreams(link.manager);
+      if (this.#closing.signal.aborted) {
+        return;
+      }
       this.#link = link;
       this.#next.resolve(link);
       onConnected();
       this.#log.info("connected to NATS");
-      const closed = await Promise.race([nats.closed(), aborted(this.#closing.signal)]);
+      const cause = await nats.closed();
       if (!this.#closing.signal.aborted) {
-        this.#log.warn({ ...(closed ? { err: closed } : {}) }, "the connection to NATS is lost");
+        this.#log.warn({ ...(cause ? { err: cause } : {}) }, "the connection to NATS is lost");
       }
     } finally {
       if (this.#link) {
         this.#link = undefined;
         this.#next = Promise.withResolvers();
       }
+      this.#nats = undefined;
       await end(nats);
     }
   }
@@ -120,17 +137,7 @@ export class Connection {
 async function end(nats: NatsConnection): Promise<void> {
   const drained = new AbortController();
   const drain = nats.drain().catch(() => {});
-  await Promise.race([drain, pause(1000, drained.signal)]);
+  await Promise.race([drain, pause(drainTimeoutMs, drained.signal)]);
   drained.abort();
   await nats.close();
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve(undefined);
-    } else {
-      signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    }
-  });
 }

@@ -1,6 +1,7 @@
 import { type Logger, runWork } from "@lab/service-kit";
 import {
   AckPolicy,
+  type ConsumerInfo,
   type ConsumerMessages,
   DeliverPolicy,
   JetStreamApiError,
@@ -35,6 +36,8 @@ export interface PartitionOptions {
 const maxAttempts = 5;
 const firstRetryMs = 100;
 const maxRetryMs = 3000;
+/** How often an event that an instance has no handler for is left to the others: for as long as an update may take. */
+const maxPasses = 100;
 
 /** The server's number for a durable consumer that is there with another configuration. */
 const consumerExists = 10148;
@@ -54,6 +57,7 @@ export class PartitionConsumer {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #messages: ConsumerMessages | undefined;
+  #isInLine = false;
 
   constructor(options: PartitionOptions) {
     this.#options = options;
@@ -78,6 +82,9 @@ export class PartitionConsumer {
       try {
         this.#messages = await this.#open(link);
         failures = 0;
+        if (this.#closing.signal.aborted) {
+          this.#messages.stop();
+        }
         for await (const message of this.#messages) {
           await this.#receive(message);
           if (this.#closing.signal.aborted) {
@@ -96,7 +103,7 @@ export class PartitionConsumer {
   }
 
   async #open(link: Link): Promise<ConsumerMessages> {
-    const info = await this.#ensureConsumer(link);
+    const info = await this.#durable(link);
     const messages = await link.client.consumers.getConsumerFromInfo(info).consume({
       // The next one is asked for only after this one: an instance that is busy leaves it to the others.
       max_messages: 1,
@@ -106,7 +113,8 @@ export class PartitionConsumer {
     return messages;
   }
 
-  async #ensureConsumer({ manager }: Link) {
+  /** The durable consumer: made when it is missing, and brought in line once by each instance that starts. */
+  async #durable({ manager }: Link): Promise<ConsumerInfo> {
     const { name, partition, types, ackWaitMs } = this.#options;
     const durable = durableOf(name, partition);
     const configuration = {
@@ -120,22 +128,34 @@ export class PartitionConsumer {
       max_deliver: -1,
     };
     try {
-      return await manager.consumers.add(shopStream, configuration);
+      const info = await manager.consumers.add(shopStream, configuration);
+      this.#isInLine = true;
+      return info;
     } catch (error) {
       if (error instanceof JetStreamApiError && error.code === consumerExists) {
-        return await manager.consumers.update(shopStream, durable, configuration);
+        // Not again after a reconnect: an older instance would undo what a newer one has brought.
+        const info = await (this.#isInLine
+          ? manager.consumers.info(shopStream, durable)
+          : manager.consumers.update(shopStream, durable, configuration));
+        this.#isInLine = true;
+        return info;
       }
       if (isStreamMissing(error)) {
         await ensureStreams(manager);
-        return await manager.consumers.add(shopStream, configuration);
       }
       throw error;
     }
   }
 
   async #receive(message: JsMsg): Promise<void> {
-    const { connection, log, ackWaitMs } = this.#options;
+    const { connection, log, types, ackWaitMs } = this.#options;
     const delivery = new Delivery(message, connection, ackWaitMs, log);
+    if (!types.includes(typeIn(message.subject)) && message.info.deliveryCount <= maxPasses) {
+      // While a service is updated, instances of the older release get what only the newer one handles.
+      log.warn({ subject: message.subject }, "an event is left to an instance that handles its type");
+      await delivery.retry(maxRetryMs);
+      return;
+    }
     let event: ShopEvent;
     try {
       event = decodeEvent(message);
@@ -194,9 +214,8 @@ export class PartitionConsumer {
   async #giveUp(delivery: Delivery, error: unknown, attempts: number): Promise<string> {
     const { connection, log, name } = this.#options;
     const { message } = delivery;
-    const type = message.subject.split(".").slice(2).join(".");
     try {
-      await publish(connection, deadLetterSubject(name, type), message.data, {
+      await publish(connection, deadLetterSubject(name, typeIn(message.subject)), message.data, {
         msgID: `${name}/${message.seq}/${message.info.timestampNanos}`,
         headers: deadLetterHeadersOf(message, name, error, attempts),
       });
@@ -208,6 +227,11 @@ export class PartitionConsumer {
     await delivery.terminate();
     return "dead letter";
   }
+}
+
+/** The type in a subject: `order.placed.v1` in `shop.3.order.placed.v1`. */
+function typeIn(subject: string): string {
+  return subject.split(".").slice(2).join(".");
 }
 
 async function stopAtEnding(messages: ConsumerMessages): Promise<void> {
