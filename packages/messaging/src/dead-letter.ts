@@ -11,6 +11,8 @@ export const deadLetterHeaders = {
   time: "lab-dead-time",
 } as const;
 
+const maxReasonLength = 300;
+
 /** The headers of an event's dead letter. */
 export function deadLetterHeadersOf(
   message: Pick<JsMsg, "headers" | "subject" | "seq" | "data">,
@@ -38,13 +40,13 @@ export function deadLetterHeadersOf(
  * address.
  */
 export function reasonOf(error: unknown, payload: Uint8Array): string {
-  const { name, code, message } = error as { name?: string; code?: string; message?: string };
+  const { name, code, message } = (error ?? {}) as { name?: string; code?: string; message?: string };
   const words = [name ?? "Error", code, message ?? String(error)].filter(Boolean).join(": ");
-  const hidden = valuesOf(payload).reduce((text, value) => text.replaceAll(value, "…"), words);
+  const hidden = valuesOf(payload).reduce((text, value) => text.replaceAll(value, "?"), words);
   return hidden
-    .replace(/[^\x20-\x7e…]+/g, " ")
+    .replace(/[^\x21-\x7e]+/g, " ")
     .trim()
-    .slice(0, 300);
+    .slice(0, maxReasonLength);
 }
 
 /** The texts and numbers in the payload that are long enough to tell something, longest first. */
