@@ -34,7 +34,10 @@ export interface Outputs {
   credentials: Record<StoreName, Credentials> & {
     consulToken: string;
     nomadToken: string;
+    /** Who may do everything with the shop's streams. */
     nats: { user: string; password: string };
+    /** Signs in at the user service. */
+    shopAdmin: { email: string; password: string };
     paymentProvider: { apiKey: string };
   };
 }

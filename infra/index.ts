@@ -8,7 +8,7 @@ import { configurationTree } from "./platform/configuration-tree.ts";
 import { Nats } from "./platform/nats.ts";
 import { Platform } from "./platform/platform.ts";
 import { stackSettings } from "./settings.ts";
-import { messagingUses, providerKey } from "./shop/services.ts";
+import { administrator, messagingUses, providerKey } from "./shop/services.ts";
 import { Shop } from "./shop/shop.ts";
 
 const stack = pulumi.getStack();
@@ -55,5 +55,6 @@ export const credentials = pulumi.secret({
   redis: data.redis.admin,
   neo4j: data.neo4j.admin,
   nats: nats.operator,
+  shopAdmin: { email: administrator.email, password: platform.keyring.password(administrator.secret) },
   paymentProvider: { apiKey: platform.keyring.password(providerKey) },
 });

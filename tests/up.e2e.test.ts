@@ -231,7 +231,7 @@ describe("in a shell with `lab env`", () => {
 test("no secret is in plain text in the state, the logs, the job specifications or the process list", async () => {
   const variables = await lab.json<Record<string, string>>(["env"]);
   const secrets = Object.entries(variables)
-    .filter(([name]) => /PASSWORD$|TOKEN$/.test(name))
+    .filter(([name]) => /(PASSWORD|TOKEN|KEY)$/.test(name))
     .map(([, value]) => value);
   expect(secrets.length).toBeGreaterThan(5);
   const jobs = await Promise.all(

@@ -52,6 +52,8 @@ async function variablesOf(stack: Stack): Promise<Record<string, string>> {
     NATS_URL: urls.nats,
     NATS_USER: credentials.nats.user,
     NATS_PASSWORD: credentials.nats.password,
+    SHOP_ADMIN_EMAIL: credentials.shopAdmin.email,
+    SHOP_ADMIN_PASSWORD: credentials.shopAdmin.password,
     PROVIDER_API_KEY: credentials.paymentProvider.apiKey,
     ...Object.fromEntries(
       stores.map((name) => [`${name.toUpperCase()}_PASSWORD`, credentials[name].password]),

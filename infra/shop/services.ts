@@ -50,6 +50,9 @@ export interface ServiceRow {
   isOutside?: boolean;
 }
 
+/** The shop's administrator, and the keyring's name of their password. */
+export const administrator = { email: "admin@example.org", secret: "shop-admin" };
+
 /** The keyring's name of the key by which the payment provider knows the shop. */
 export const providerKey = "payment-provider-api";
 
@@ -69,6 +72,12 @@ export const services = {
     route: "/api/users",
     publishes: ["user.registered.v1", "user.changed.v1", "user.erased.v1"],
     consumes: ["user.data-erased.v1"],
+    settings: ({ environment }) => ({
+      ADMIN_EMAIL: administrator.email,
+      TOKEN_TTL_SECONDS: String(environment.tokenTtlSeconds),
+      KEY_LIFETIME_SECONDS: String(environment.keyLifetimeSeconds),
+    }),
+    secrets: { ADMIN_PASSWORD: administrator.secret, KEY_ENCRYPTION_KEY: "user-key-encryption" },
   },
   product: {
     description: "Products of different shapes, in MongoDB.",
