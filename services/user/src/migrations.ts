@@ -1,5 +1,11 @@
-/** Steps of the schema, each run once, in this order. A step that was released is never changed: add one after it. */
-export const migrations: ReadonlyArray<{ name: string; statements: string[] }> = [
+import { inboxMigration, type Migration, outboxMigration } from "@lab/mysql";
+
+/**
+ * The schema, in steps. The service goes on while they run: a column that is added to a large table is added at once
+ * (`ALGORITHM=INSTANT`, or the server refuses), and may be NULL or has a default, so that instances that don't know it yet can
+ * write rows.
+ */
+export const migrations: readonly Migration[] = [
   {
     name: "users and addresses",
     statements: [
@@ -36,5 +42,47 @@ export const migrations: ReadonlyArray<{ name: string; statements: string[] }> =
     // Every user gets the column, with NULL in the rows that were there before.
     name: "age of users",
     statements: ["ALTER TABLE users ADD COLUMN IF NOT EXISTS age TINYINT UNSIGNED NULL AFTER email"],
+  },
+  outboxMigration,
+  inboxMigration,
+  {
+    // Without a password nobody can log in; people who were there before have none.
+    name: "passwords and roles",
+    statements: [
+      `ALTER TABLE users
+        ADD COLUMN IF NOT EXISTS password_hash VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NULL,
+        ADD COLUMN IF NOT EXISTS role ENUM('customer', 'admin') NOT NULL DEFAULT 'customer',
+        ALGORITHM=INSTANT`,
+    ],
+  },
+  {
+    name: "signing keys",
+    statements: [
+      `CREATE TABLE IF NOT EXISTS signing_keys (
+        kid CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+        signs_from_ms BIGINT UNSIGNED NOT NULL,
+        public_key VARCHAR(500) NOT NULL,
+        private_key VARBINARY(500) NOT NULL,
+        KEY signing_keys_signs_from (signs_from_ms)
+      )`,
+    ],
+  },
+  {
+    name: "erasures",
+    statements: [
+      `CREATE TABLE IF NOT EXISTS erasures (
+        id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+        user_id INT UNSIGNED NOT NULL,
+        requested_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)
+      )`,
+      `CREATE TABLE IF NOT EXISTS erased_data (
+        erasure_id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+        service VARCHAR(40) NOT NULL,
+        records INT UNSIGNED NOT NULL,
+        erased_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3),
+        PRIMARY KEY (erasure_id, service),
+        CONSTRAINT erased_data_erasure FOREIGN KEY (erasure_id) REFERENCES erasures (id)
+      )`,
+    ],
   },
 ];

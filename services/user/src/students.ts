@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, jsonBody, Problem, reply } from "@lab/service-kit";
+import { type AppEnvironment, type Auth, jsonBody, Problem, reply, secured } from "@lab/service-kit";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 
 const id = z.coerce.number().int().min(1).max(4_294_967_295);
@@ -7,8 +7,8 @@ const id = z.coerce.number().int().min(1).max(4_294_967_295);
 const studentInput = z
   .object({
     name: z.string().trim().min(1).max(100),
-    class: z.number().int(),
-    marks: z.number().int(),
+    class: z.int32(),
+    marks: z.int32(),
   })
   .openapi("StudentInput");
 
@@ -27,20 +27,33 @@ const firstColumns: readonly string[] = ["id", "name", "class", "marks"];
 const maxColumns = 20;
 
 /** The table `Students`: every row has the same columns, and a new one needs `ALTER TABLE`. */
-export function studentRoutes(app: OpenAPIHono<AppEnvironment>, pool: Pool): void {
+export function studentRoutes(
+  app: OpenAPIHono<AppEnvironment>,
+  { pool, auth }: { pool: Pool; auth: Auth },
+): void {
   app.openapi(
     createRoute({
       method: "get",
       path: "/api/users/students",
       summary: "Students, perhaps only those with more than so many marks",
-      request: { query: z.object({ marksAbove: z.coerce.number().int().optional() }) },
-      responses: reply(200, "Rows, each with all columns", z.array(student)),
+      request: {
+        query: z.object({
+          marksAbove: z.coerce.number().pipe(z.int32()).optional(),
+          after: z.coerce.number().int().min(0).default(0),
+          limit: z.coerce.number().int().min(1).max(500).default(100),
+        }),
+      },
+      responses: reply(
+        200,
+        "A page of rows, each with all columns; the next begins after the last id",
+        z.array(student),
+      ),
     }),
     async (c) => {
-      const { marksAbove = null } = c.req.valid("query");
+      const { marksAbove = null, after, limit } = c.req.valid("query");
       const [rows] = await pool.query<RowDataPacket[]>(
-        "SELECT * FROM Students WHERE ? IS NULL OR marks > ? ORDER BY id",
-        [marksAbove, marksAbove],
+        "SELECT * FROM Students WHERE (? IS NULL OR marks > ?) AND id > ? ORDER BY id LIMIT ?",
+        [marksAbove, marksAbove, after, limit],
       );
       return c.json(rows as z.infer<typeof student>[], 200);
     },
@@ -48,9 +61,11 @@ export function studentRoutes(app: OpenAPIHono<AppEnvironment>, pool: Pool): voi
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "put",
       path: "/api/users/students/{id}",
       summary: "Create or replace a student",
+      middleware: auth.admin,
       request: { params: z.object({ id }), body: jsonBody(studentInput) },
       responses: reply(200, "The row as stored", student),
     }),
@@ -69,9 +84,11 @@ export function studentRoutes(app: OpenAPIHono<AppEnvironment>, pool: Pool): voi
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "put",
       path: "/api/users/students/columns/{column}",
       summary: "Give every student a new column: ALTER TABLE",
+      middleware: auth.admin,
       request: {
         params: z.object({ column: columnName }),
         body: jsonBody(z.object({ type: z.enum(["text", "number"]) }).openapi("Column")),
@@ -101,9 +118,11 @@ export function studentRoutes(app: OpenAPIHono<AppEnvironment>, pool: Pool): voi
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "delete",
       path: "/api/users/students/columns/{column}",
       summary: "Take an added column from every student",
+      middleware: auth.admin,
       request: { params: z.object({ column: columnName }) },
       responses: { 204: { description: "There is no such column any more" } },
     }),

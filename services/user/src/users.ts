@@ -1,52 +1,52 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, jsonBody, Problem, reply } from "@lab/service-kit";
-import type { Pool, ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import { isDuplicate } from "@lab/mysql";
+import {
+  type AppEnvironment,
+  type Auth,
+  jsonBody,
+  ownOrAdmin,
+  Problem,
+  reply,
+  secured,
+} from "@lab/service-kit";
+import type { Connection, Pool, ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import { hashPassword } from "./passwords.ts";
+import {
+  announce,
+  byId,
+  findUser,
+  fold,
+  joined,
+  missing,
+  newPassword,
+  type Profile,
+  profile,
+  user,
+  type Write,
+} from "./user.ts";
 
-const id = z.coerce.number().int().min(1).max(4_294_967_295).openapi({ example: 101 });
-
-const userInput = z
-  .object({
-    name: z.string().trim().min(1).max(100),
-    email: z.email().max(254),
-    age: z.number().int().min(0).max(150).nullish(),
-  })
+const userInput = profile
+  .extend({ password: newPassword.optional().openapi({ description: "For administrators to set" }) })
   .openapi("UserInput");
 
-const address = z.object({ label: z.string(), street: z.string(), city: z.string() }).openapi("Address");
-
-const user = z
-  .object({
-    id: z.number().int(),
-    name: z.string(),
-    email: z.string(),
-    age: z.number().int().nullable(),
-    addresses: z.array(address),
-  })
-  .openapi("User");
-
-type User = z.infer<typeof user>;
-
-const byId = z.object({ id });
-
-/** A user with each of his addresses: one statement, put together by the join. */
-const joined = `
-  SELECT u.id, u.name, u.email, u.age, a.label, a.street, a.city
-  FROM users u LEFT JOIN addresses a ON a.user_id = u.id`;
-
 /** https://mariadb.com/kb/en/mariadb-error-code-reference/ */
-const duplicate = "ER_DUP_ENTRY";
 const noParent = "ER_NO_REFERENCED_ROW_2";
 
 /** Users and addresses: two tables and the joins between them. */
-export function userRoutes(app: OpenAPIHono<AppEnvironment>, pool: Pool): void {
+export function userRoutes(
+  app: OpenAPIHono<AppEnvironment>,
+  { pool, write, auth }: { pool: Pool; write: Write; auth: Auth },
+): void {
   app.openapi(
     createRoute({
+      ...secured,
       method: "get",
       path: "/api/users",
       summary: "Users, by id, with their addresses",
+      middleware: auth.admin,
       request: {
         query: z.object({
-          city: z.string().optional(),
+          city: z.string().max(100).optional(),
           after: z.coerce.number().int().min(0).default(0),
           limit: z.coerce.number().int().min(1).max(500).default(100),
         }),
@@ -71,31 +71,11 @@ export function userRoutes(app: OpenAPIHono<AppEnvironment>, pool: Pool): void {
 
   app.openapi(
     createRoute({
-      method: "post",
-      path: "/api/users",
-      summary: "Register a user",
-      request: { body: jsonBody(userInput) },
-      responses: reply(201, "The new user", user),
-    }),
-    async (c) => {
-      const { name, email, age = null } = c.req.valid("json");
-      const [result] = await refusingDuplicates(email, () =>
-        pool.execute<ResultSetHeader>("INSERT INTO users (name, email, age) VALUES (?, ?, ?)", [
-          name,
-          email,
-          age,
-        ]),
-      );
-      c.header("location", `/api/users/${result.insertId}`);
-      return c.json(await find(pool, result.insertId), 201);
-    },
-  );
-
-  app.openapi(
-    createRoute({
+      ...secured,
       method: "get",
       path: "/api/users/reports/cities",
       summary: "How many users live in each city, and how old they are on average: a join and a grouping",
+      middleware: auth.admin,
       responses: reply(
         200,
         "The cities with most users first",
@@ -121,64 +101,54 @@ export function userRoutes(app: OpenAPIHono<AppEnvironment>, pool: Pool): void {
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "get",
       path: "/api/users/{id}",
       summary: "A user with addresses",
+      middleware: auth.user,
       request: { params: byId },
       responses: reply(200, "The user", user),
     }),
-    async (c) => c.json(await find(pool, c.req.valid("param").id), 200),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      ownOrAdmin(c, id);
+      return c.json(await findUser(pool, id), 200);
+    },
   );
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "put",
       path: "/api/users/{id}",
-      summary: "Create or replace the user with this id",
+      summary: "Replace a user's profile; an administrator may also create the user with this id",
+      middleware: auth.user,
       request: { params: byId, body: jsonBody(userInput) },
       responses: reply(200, "The user as stored", user),
     }),
     async (c) => {
-      const number = c.req.valid("param").id;
-      const { name, email, age = null } = c.req.valid("json");
-      // Not ON DUPLICATE KEY: it would also overwrite another user who has the same email.
-      await refusingDuplicates(email, async () => {
-        const [{ affectedRows }] = await pool.execute<ResultSetHeader>(
-          "UPDATE users SET name = ?, email = ?, age = ? WHERE id = ?",
-          [name, email, age, number],
-        );
-        if (affectedRows === 0) {
-          await pool.execute("INSERT INTO users (id, name, email, age) VALUES (?, ?, ?, ?)", [
-            number,
-            name,
-            email,
-            age,
-          ]);
-        }
+      const { id } = c.req.valid("param");
+      const { password, ...input } = c.req.valid("json");
+      const isAdmin = ownOrAdmin(c, id).role === "admin";
+      if (password !== undefined && !isAdmin) {
+        throw new Problem(403, "Only an administrator may set a password here.");
+      }
+      const passwordHash = password === undefined ? null : await hashPassword(password);
+      const stored = await write(async (connection) => {
+        await put(connection, id, input, { passwordHash, mayCreate: isAdmin });
+        return findUser(connection, id);
       });
-      return c.json(await find(pool, number), 200);
+      return c.json(stored, 200);
     },
   );
 
   app.openapi(
     createRoute({
-      method: "delete",
-      path: "/api/users/{id}",
-      summary: "Remove a user, and with him his addresses",
-      request: { params: byId },
-      responses: { 204: { description: "There is no such user any more" } },
-    }),
-    async (c) => {
-      await pool.execute("DELETE FROM users WHERE id = ?", [c.req.valid("param").id]);
-      return c.body(null, 204);
-    },
-  );
-
-  app.openapi(
-    createRoute({
+      ...secured,
       method: "put",
       path: "/api/users/{id}/addresses/{label}",
       summary: "Create or replace an address of a user",
+      middleware: auth.user,
       request: {
         params: byId.extend({ label: z.string().min(1).max(30).openapi({ example: "home" }) }),
         body: jsonBody(
@@ -190,56 +160,64 @@ export function userRoutes(app: OpenAPIHono<AppEnvironment>, pool: Pool): void {
       responses: reply(200, "The user as stored", user),
     }),
     async (c) => {
-      const { id: number, label } = c.req.valid("param");
+      const { id, label } = c.req.valid("param");
+      ownOrAdmin(c, id);
       const { street, city } = c.req.valid("json");
       try {
         await pool.execute(
           `INSERT INTO addresses (user_id, label, street, city) VALUES (?, ?, ?, ?)
            ON DUPLICATE KEY UPDATE street = VALUES(street), city = VALUES(city)`,
-          [number, label, street, city],
+          [id, label, street, city],
         );
       } catch (error) {
-        throw codeOf(error) === noParent ? missing(number) : error;
+        throw (error as { code?: string }).code === noParent ? missing(id) : error;
       }
-      return c.json(await find(pool, number), 200);
+      return c.json(await findUser(pool, id), 200);
     },
   );
 }
 
-async function find(pool: Pool, id: number): Promise<User> {
-  const [rows] = await pool.execute<RowDataPacket[]>(`${joined} WHERE u.id = ? ORDER BY a.label`, [id]);
-  const [found] = fold(rows);
-  if (!found) {
+/** Replaces a profile, or makes a user, and tells the other services if there is something new to them. */
+async function put(
+  connection: Connection,
+  id: number,
+  { name, email, age = null }: Profile,
+  { passwordHash, mayCreate }: { passwordHash: string | null; mayCreate: boolean },
+): Promise<void> {
+  const [[before]] = await connection.execute<RowDataPacket[]>("SELECT name, email FROM users WHERE id = ?", [
+    id,
+  ]);
+  if (!before && !mayCreate) {
     throw missing(id);
   }
-  return found;
-}
-
-/** The rows of the join, one an address, as one object a user. */
-function fold(rows: RowDataPacket[]): User[] {
-  const users = new Map<number, User>();
-  for (const { id, name, email, age, label, street, city } of rows) {
-    const user: User = users.get(id) ?? { id, name, email, age, addresses: [] };
-    users.set(id, user);
-    if (label !== null) {
-      user.addresses.push({ label, street, city });
-    }
-  }
-  return [...users.values()];
-}
-
-async function refusingDuplicates<T>(email: string, write: () => Promise<T>): Promise<T> {
+  // Not ON DUPLICATE KEY: it would also overwrite another user who has the same email.
+  const [sql, values] = before
+    ? [
+        "UPDATE users SET name = ?, email = ?, age = ?, password_hash = COALESCE(?, password_hash) WHERE id = ?",
+        [name, email, age, passwordHash, id],
+      ]
+    : [
+        "INSERT INTO users (name, email, age, password_hash, id) VALUES (?, ?, ?, ?, ?)",
+        [name, email, age, passwordHash, id],
+      ];
   try {
-    return await write();
+    const [{ affectedRows }] = await connection.execute<ResultSetHeader>(sql, values);
+    if (affectedRows === 0) {
+      throw missing(id);
+    }
   } catch (error) {
-    throw codeOf(error) === duplicate ? new Problem(409, `Another user has the email ${email}.`) : error;
+    throw isDuplicate(error) ? conflict(error as Error, id, email) : error;
+  }
+  if (!before) {
+    await announce(connection, "user.registered.v1", { id, name, email });
+  } else if (before.name !== name || before.email !== email) {
+    await announce(connection, "user.changed.v1", { id, name, email });
   }
 }
 
-function missing(id: number): Problem {
-  return new Problem(404, `There is no user ${id}.`);
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as { code?: string }).code;
+/** Which of the two unique keys was taken. */
+function conflict({ message }: Error, id: number, email: string): Problem {
+  return message.includes("users_email")
+    ? new Problem(409, `Another user has the email ${email}.`)
+    : new Problem(409, `Somebody else is creating user ${id} at this moment. Try again.`);
 }

@@ -1,0 +1,101 @@
+import { createLogger, readEnvironment } from "@lab/service-kit";
+import { freePorts } from "../../../../providers/host/src/ports.ts";
+import type { MysqlServer } from "../../../../tests/servers/mysql.ts";
+import { type ServiceProcess, startService } from "../../../../tests/servers/service.ts";
+import { service } from "../service.ts";
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects in there
+  body: any;
+}
+
+/** A user service on a database of its own, migrated. */
+export interface UserService extends ServiceProcess {
+  environment: Record<string, string>;
+  call(method: string, path: string, options?: { token?: string; body?: unknown }): Promise<Answer>;
+  /** Registers somebody whose email begins with this name, and logs in. */
+  join(name: string): Promise<{ id: number; token: string; email: string; password: string }>;
+  /** The administrator's token. */
+  admin(): Promise<string>;
+}
+
+export const administrator = { email: "admin@example.org", password: "the password of the admin" };
+
+/** @param nats the variables of an account; without them nobody answers at NATS's port */
+export async function startUserService(
+  mysql: MysqlServer,
+  nats?: { NATS_URL: string; NATS_USER: string; NATS_PASSWORD: string },
+): Promise<UserService> {
+  const port = await freePorts(1);
+  const environment = asText({
+    ...mysql.environmentOf("user"),
+    ...(nats ?? { NATS_URL: "nats://127.0.0.1:1", NATS_USER: "user", NATS_PASSWORD: "none" }),
+    PORT: port,
+    LOG_LEVEL: "trace",
+    JWKS_URL: `http://127.0.0.1:${port}/api/users/jwks.json`,
+    JWT_ISSUER: "polyglot-lab",
+    JWT_AUDIENCE: "shop",
+    KEY_ENCRYPTION_KEY: "0123456789abcdef0123456789abcdef",
+    ADMIN_EMAIL: administrator.email,
+    ADMIN_PASSWORD: administrator.password,
+  });
+  await migrateUserService(environment);
+  const process = await startService("user", environment);
+  const call: UserService["call"] = async (method, path, { token, body } = {}) => {
+    const response = await fetch(`${process.url}${path}`, {
+      method,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === "" ? undefined : JSON.parse(text),
+    };
+  };
+  return {
+    ...process,
+    environment,
+    call,
+    async join(name) {
+      const account = {
+        name,
+        email: `${name.toLowerCase()}@example.org`,
+        password: `the password of ${name}`,
+      };
+      const { body } = await call("POST", "/api/users", { body: account });
+      const { email, password } = account;
+      const session = await call("POST", "/api/users/login", { body: { email, password } });
+      return { id: body.id, token: session.body.token, email, password };
+    },
+    async admin() {
+      return (await call("POST", "/api/users/login", { body: administrator })).body.token;
+    },
+  };
+}
+
+/** Brings the database to what the service expects, as the job `user-migrate` does. */
+export async function migrateUserService(environment: Record<string, string>): Promise<void> {
+  const common = {
+    SERVICE_NAME: "user",
+    ENVIRONMENT: "test",
+    INSTANCE_ID: "migrate",
+    LOG_LEVEL: "error",
+  } as const;
+  const log = createLogger(common, { write: () => undefined });
+  await service.migrate?.({
+    environment: { ...common, ...readEnvironment(service.environment, environment) },
+    log,
+    isStopping: () => false,
+  });
+}
+
+function asText(values: Record<string, string | number>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
+}

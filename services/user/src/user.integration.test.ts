@@ -1,0 +1,358 @@
+import { type Consumer, connectMessaging, eventOf, type Messaging, type ShopEvent } from "@lab/messaging";
+import { connectMysql } from "@lab/mysql";
+import { createLogger } from "@lab/service-kit";
+import { decodeProtectedHeader } from "jose";
+import type { Pool, RowDataPacket } from "mysql2/promise";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
+import { type NatsServer, startNats } from "../../../tests/servers/nats.ts";
+import { until } from "../../../tests/support/until.ts";
+import {
+  administrator,
+  migrateUserService,
+  startUserService,
+  type UserService,
+} from "./testing/user-service.ts";
+
+let mysql: MysqlServer;
+let nats: NatsServer;
+let users: UserService;
+let pool: Pool;
+let messaging: Messaging;
+let consumer: Consumer;
+const events: ShopEvent[] = [];
+const tokens: string[] = [];
+
+beforeAll(async () => {
+  [mysql, nats] = await Promise.all([startMysql("user"), startNats()]);
+  const account = nats.environmentOf("operator");
+  users = await startUserService(mysql, account);
+  pool = connectMysql(mysql.environmentOf("user"));
+  const log = createLogger(
+    { SERVICE_NAME: "test", ENVIRONMENT: "test", INSTANCE_ID: "one", LOG_LEVEL: "error" },
+    { write: () => undefined },
+  );
+  messaging = connectMessaging({ environment: account, name: "test", log });
+  const keep = async (event: ShopEvent) => void events.push(event);
+  consumer = messaging.consume({
+    name: "test",
+    handlers: { "user.registered.v1": keep, "user.changed.v1": keep, "user.erased.v1": keep },
+  });
+});
+
+afterAll(async () => {
+  await users?.stop();
+  await consumer?.close();
+  await messaging?.close();
+  await pool?.end();
+  await Promise.all([mysql?.stop(), nats?.stop()]);
+});
+
+async function joined(name: string) {
+  const person = await users.join(name);
+  tokens.push(person.token);
+  return person;
+}
+
+function eventsOf(id: number): Promise<ShopEvent[]> {
+  return expect
+    .poll(() => events.filter(({ key }) => key === String(id)), { timeout: 10_000 })
+    .not.toEqual([])
+    .then(() => events.filter(({ key }) => key === String(id)));
+}
+
+test("somebody registers, logs in, and is who they say", async () => {
+  const account = { name: "Riya", email: "riya@example.org", password: "correct horse battery", age: 22 };
+  const registered = await users.call("POST", "/api/users", { body: account });
+  expect(registered.status).toBe(201);
+  expect(registered.headers.get("location")).toBe(`/api/users/${registered.body.id}`);
+  expect(registered.body).toEqual({
+    id: registered.body.id,
+    name: "Riya",
+    email: "riya@example.org",
+    age: 22,
+    role: "customer",
+    addresses: [],
+  });
+  expect(await users.call("POST", "/api/users", { body: account })).toMatchObject({ status: 409 });
+
+  const { email, password } = account;
+  const session = await users.call("POST", "/api/users/login", { body: { email, password } });
+  expect(session).toMatchObject({ status: 200, body: { user: registered.body } });
+  const lifeMs = Date.parse(session.body.expiresAt) - Date.now();
+  expect(lifeMs).toBeGreaterThan(3_500_000);
+  expect(lifeMs).toBeLessThanOrEqual(3_600_000);
+  tokens.push(session.body.token);
+  const me = await users.call("GET", "/api/users/me", { token: session.body.token });
+  expect(me).toMatchObject({ status: 200, body: registered.body });
+  expect(await eventsOf(registered.body.id)).toMatchObject([
+    { type: "user.registered.v1", data: { userId: registered.body.id, name: "Riya", email } },
+  ]);
+});
+
+test("a wrong password and an unknown email are refused in the same words", async () => {
+  await joined("Sneha");
+  const refusals = await Promise.all(
+    [
+      { email: "sneha@example.org", password: "the password of Riya" },
+      { email: "nobody@example.org", password: "the password of Sneha" },
+    ].map((body) => users.call("POST", "/api/users/login", { body })),
+  );
+  for (const { status, body } of refusals) {
+    expect([status, body.detail]).toEqual([401, "The email or the password is wrong."]);
+  }
+});
+
+test("one can change what is one's own, and the other services hear of it", async () => {
+  const { id, token, password } = await joined("Arjun");
+  const profile = { name: "Arjun K", email: "arjun.k@example.org", age: 23 };
+  const changed = await users.call("PUT", `/api/users/${id}`, { token, body: profile });
+  expect(changed).toMatchObject({ status: 200, body: { id, ...profile } });
+  const home = { street: "Lake View 1", city: "Pune" };
+  const moved = await users.call("PUT", `/api/users/${id}/addresses/home`, { token, body: home });
+  expect(moved.body.addresses).toEqual([{ label: "home", ...home }]);
+  expect((await users.call("GET", `/api/users/${id}`, { token })).body).toEqual(moved.body);
+  await until("both events", async () => (await eventsOf(id)).length === 2);
+  expect((await eventsOf(id))[1]).toMatchObject({
+    type: "user.changed.v1",
+    data: { userId: id, name: "Arjun K", email: "arjun.k@example.org" },
+  });
+  const login = { email: profile.email, password };
+  expect((await users.call("POST", "/api/users/login", { body: login })).status).toBe(200);
+});
+
+test("nobody can read or change what is another's, whether it is there or not", async () => {
+  const [owner, stranger] = [await joined("Owner"), await joined("Stranger")];
+  await users.call("PUT", `/api/users/${owner.id}/addresses/home`, {
+    token: owner.token,
+    body: { street: "Lake View 1", city: "Pune" },
+  });
+  const before = await users.call("GET", `/api/users/${owner.id}`, { token: owner.token });
+  const profile = { name: "Taken", email: "taken@example.org" };
+  const refusals = new Set<string>();
+  for (const id of [owner.id, 4_000_000]) {
+    for (const [method, path, body] of [
+      ["GET", `/api/users/${id}`],
+      ["PUT", `/api/users/${id}`, profile],
+      ["PUT", `/api/users/${id}/addresses/home`, { street: "Taken", city: "Taken" }],
+      ["DELETE", `/api/users/${id}`],
+    ] as const) {
+      const refused = await users.call(method, path, { token: stranger.token, body });
+      expect(refused.status, `${method} ${path}`).toBe(403);
+      refusals.add(refused.body.detail);
+      expect((await users.call(method, path, { body })).status, `${method} ${path}`).toBe(401);
+    }
+  }
+  expect(refusals.size).toBe(1);
+  for (const [method, path, body] of [
+    ["GET", "/api/users"],
+    ["GET", "/api/users/reports/cities"],
+    ["POST", "/api/users/keys/rotate"],
+    ["PUT", "/api/users/students/1", { name: "Taken", class: 1, marks: 1 }],
+    ["PUT", "/api/users/students/columns/taken", { type: "text" }],
+    ["DELETE", "/api/users/students/columns/taken"],
+    ["PUT", `/api/users/${stranger.id}`, { ...profile, password: "another password" }],
+  ] as const) {
+    expect((await users.call(method, path, { token: stranger.token, body })).status, path).toBe(403);
+  }
+  expect(await users.call("GET", `/api/users/${owner.id}`, { token: owner.token })).toMatchObject({
+    body: before.body,
+  });
+});
+
+test("an administrator creates people with an id, again without a change, and lists them", async () => {
+  const token = await users.admin();
+  tokens.push(token);
+  const body = {
+    name: "Shopper",
+    email: "shopper@example.org",
+    age: 30,
+    password: "a password to begin with",
+  };
+  for (let turn = 0; turn < 2; turn++) {
+    expect(await users.call("PUT", "/api/users/9001", { token, body })).toMatchObject({
+      status: 200,
+      body: { id: 9001, name: "Shopper" },
+    });
+  }
+  await users.call("PUT", "/api/users/9001/addresses/home", { token, body: { street: "A", city: "Jaipur" } });
+  const page = await users.call("GET", "/api/users?city=Jaipur&limit=1", { token });
+  expect(page.body).toMatchObject([{ id: 9001, addresses: [{ city: "Jaipur" }] }]);
+  expect((await users.call("GET", "/api/users/reports/cities", { token })).body).toContainEqual({
+    city: "Jaipur",
+    users: 1,
+    averageAge: 30,
+  });
+  const { email, password } = body;
+  expect((await users.call("POST", "/api/users/login", { body: { email, password } })).status).toBe(200);
+  expect(await users.call("PUT", "/api/users/9002", { token, body })).toMatchObject({ status: 409 });
+  expect((await eventsOf(9001)).map(({ type }) => type)).toEqual(["user.registered.v1"]);
+});
+
+test("migrating again keeps the administrator, and gives a new password where that has changed", async () => {
+  await migrateUserService(users.environment);
+  expect(await users.admin()).toBeTypeOf("string");
+  await migrateUserService({ ...users.environment, ADMIN_PASSWORD: "another password" });
+  expect((await users.call("POST", "/api/users/login", { body: administrator })).status).toBe(401);
+  await migrateUserService(users.environment);
+  expect(await users.admin()).toBeTypeOf("string");
+});
+
+test("what would be code elsewhere is only text", async () => {
+  const texts = [
+    "'; DROP TABLE users; --",
+    '" OR ""="',
+    "Robert\\'); DELETE FROM addresses; --",
+    '{"$gt": ""}',
+    "${7*7} {{7*7}} %s %00",
+    "नमस्ते 🙂",
+  ];
+  const { id, token } = await joined("Bobby");
+  for (const text of texts) {
+    const profile = { name: text, email: "bobby@example.org" };
+    expect(await users.call("PUT", `/api/users/${id}`, { token, body: profile })).toMatchObject({
+      status: 200,
+      body: { name: text },
+    });
+    const label = encodeURIComponent(text.replaceAll("%00", "").slice(0, 30));
+    const place = { street: text, city: text };
+    const moved = await users.call("PUT", `/api/users/${id}/addresses/${label}`, { token, body: place });
+    expect(moved.body.addresses).toContainEqual({ label: decodeURIComponent(label), ...place });
+  }
+  const admin = await users.admin();
+  const city = encodeURIComponent("x' OR '1'='1");
+  expect((await users.call("GET", `/api/users?city=${city}`, { token: admin })).body).toEqual([]);
+  for (const body of [
+    { email: { $ne: null }, password: { $ne: null } },
+    { email: "' OR '1'='1' -- ", password: "x" },
+    { email: ["bobby@example.org"], password: "x" },
+  ]) {
+    expect((await users.call("POST", "/api/users/login", { body })).status).toBe(400);
+  }
+});
+
+test("a new key signs after a while, and nobody is logged out", async () => {
+  const [before, admin] = [await joined("Before"), await users.admin()];
+  const rotated = await users.call("POST", "/api/users/keys/rotate", { token: admin });
+  expect(rotated.status).toBe(201);
+  const { kid } = rotated.body;
+  expect(kid).not.toBe(decodeProtectedHeader(before.token).kid);
+  const published = async () =>
+    (await users.call("GET", "/api/users/jwks.json")).body.keys.map((key: { kid: string }) => key.kid);
+  expect(await published()).toContain(kid);
+  const { email, password } = before;
+  let token = "";
+  await until("the new key to sign", async () => {
+    token = (await users.call("POST", "/api/users/login", { body: { email, password } })).body.token;
+    expect((await users.call("GET", "/api/users/me", { token })).status).toBe(200);
+    return decodeProtectedHeader(token).kid === kid;
+  });
+  tokens.push(token);
+  expect(await published()).toContain(decodeProtectedHeader(before.token).kid);
+  expect((await users.call("GET", "/api/users/me", { token: before.token })).status).toBe(200);
+});
+
+test("somebody is erased here, everywhere, and it is told what came of it", async () => {
+  const { id, token, email, password } = await joined("Leaving");
+  await users.call("PUT", `/api/users/${id}/addresses/home`, { token, body: { street: "A", city: "B" } });
+  const erased = await users.call("DELETE", `/api/users/${id}`, { token });
+  expect(erased.status).toBe(202);
+  const { erasureId } = erased.body;
+  expect((await users.call("GET", `/api/users/${id}`, { token })).status).toBe(404);
+  const profile = { name: "Back", email };
+  expect((await users.call("PUT", `/api/users/${id}`, { token, body: profile })).status).toBe(404);
+  expect((await users.call("DELETE", `/api/users/${id}`, { token })).status).toBe(404);
+  expect((await users.call("POST", "/api/users/login", { body: { email, password } })).status).toBe(401);
+  const [[row]] = await pool.query<RowDataPacket[]>("SELECT COUNT(*) AS n FROM addresses WHERE user_id = ?", [
+    id,
+  ]);
+  expect(row?.n).toBe(0);
+  await until("the event", async () => (await eventsOf(id)).length === 2);
+  expect((await eventsOf(id))[1]).toMatchObject({ type: "user.erased.v1", data: { userId: id, erasureId } });
+
+  const report = async () => (await users.call("GET", `/api/users/erasures/${erasureId}`)).body;
+  expect(await report()).toMatchObject({
+    userId: id,
+    complete: false,
+    services: [{ service: "user", records: 2 }],
+  });
+  const holders = ["cart", "order", "payment", "notification", "analytics", "social"];
+  for (const [index, service] of holders.entries()) {
+    expect((await report()).complete).toBe(false);
+    const data = { userId: id, erasureId, service, records: index };
+    const answer = eventOf("user.data-erased.v1", { key: String(id), source: service, data });
+    await messaging.publish(answer);
+    // A second word of the same service, as after a repeat.
+    await messaging.publish({ ...answer, id: `${answer.id}-again`, data: { ...data, records: 99 } });
+    await until(`the answer of ${service}`, async () => (await report()).services.length === index + 2);
+  }
+  expect(await report()).toMatchObject({
+    complete: true,
+    services: ["user", ...holders].map((service, index) => ({
+      service,
+      records: service === "user" ? 2 : index - 1,
+    })),
+  });
+  const unknown = crypto.randomUUID();
+  expect((await users.call("GET", `/api/users/erasures/${unknown}`)).status).toBe(404);
+});
+
+test("a row of students stays as it was, with columns added and taken away", async () => {
+  const token = await users.admin();
+  const body = { name: "Sneha", class: 10, marks: 92 };
+  expect((await users.call("PUT", "/api/users/students/2", { token, body })).body).toEqual({
+    id: 2,
+    ...body,
+  });
+  await users.call("PUT", "/api/users/students/columns/hobbies", { token, body: { type: "text" } });
+  expect((await users.call("GET", "/api/users/students?marksAbove=90")).body).toEqual([
+    { id: 2, ...body, hobbies: null },
+  ]);
+  expect((await users.call("DELETE", "/api/users/students/columns/hobbies", { token })).status).toBe(204);
+  expect((await users.call("DELETE", "/api/users/students/columns/marks", { token })).status).toBe(409);
+  const large = { ...body, marks: 2 ** 40 };
+  expect((await users.call("PUT", "/api/users/students/3", { token, body: large })).status).toBe(400);
+});
+
+test("while the database is away, callers are told to come back; then all is there again", async () => {
+  const { token, email, password } = await joined("Patient");
+  await mysql.kill();
+  const away = await users.call("POST", "/api/users/login", { body: { email, password } });
+  expect(away.status).toBe(503);
+  expect(away.headers.get("retry-after")).toBe("1");
+  const late = { name: "Late", email: "late@example.org", password: "the password of Late" };
+  expect((await users.call("POST", "/api/users", { body: late })).status).toBe(503);
+  expect((await users.call("GET", "/readyz")).status).toBe(503);
+  await mysql.start();
+  await until("the service to be ready", async () => (await users.call("GET", "/readyz")).status === 200);
+  expect((await users.call("GET", "/api/users/me", { token })).status).toBe(200);
+});
+
+test("no password and no token is in logs, events or rows", async () => {
+  const [rows] = await pool.query<RowDataPacket[]>("SELECT * FROM users");
+  const [keys] = await pool.query<RowDataPacket[]>("SELECT * FROM signing_keys");
+  const written = {
+    logs: users.logged.join("\n"),
+    events: JSON.stringify(events),
+    rows: JSON.stringify(rows),
+    keys: keys.map(({ private_key }) => private_key.toString("latin1")).join(),
+  };
+  expect(users.logged.length).toBeGreaterThan(50);
+  expect(events.length).toBeGreaterThan(10);
+  expect(tokens.length).toBeGreaterThan(5);
+  const signatures = tokens.map((token) => token.split(".")[2] as string);
+  for (const secret of [
+    ...signatures,
+    "password of",
+    "correct horse",
+    '"d":',
+    users.environment.MYSQL_PASSWORD,
+  ]) {
+    for (const [place, text] of Object.entries(written)) {
+      expect(text.includes(secret as string), `${secret} in ${place}`).toBe(false);
+    }
+  }
+  for (const { password_hash } of rows) {
+    expect(written.logs).not.toContain(password_hash);
+  }
+});
