@@ -1,5 +1,7 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "@lab/service-kit";
-import type { Pool, RowDataPacket } from "mysql2/promise";
+import type { Connection, Pool, RowDataPacket } from "mysql2/promise";
+import { isConflict } from "./errors.ts";
 
 /** A step of a schema, run once. One that was released is never changed: add another after it. */
 export interface Migration {
@@ -11,6 +13,10 @@ export interface Migration {
 
 /** How long one waits for another that migrates. */
 const lockSeconds = 60;
+/** How long a statement waits for a table that a transaction uses: so long everybody else who wants it waits behind. */
+const tableLockSeconds = 1;
+const tableLockRetryMs = 500;
+const maxTableLockTries = 100;
 
 /**
  * Runs the migrations that the database has not seen, in their order. One at a time does so: a named lock of the server
@@ -35,9 +41,10 @@ export async function migrateMysql(pool: Pool, log: Logger, migrations: readonly
     );
     const [rows] = await connection.query<RowDataPacket[]>("SELECT name FROM migrations");
     const applied = new Set(rows.map(({ name }) => name));
+    await connection.query("SET SESSION lock_wait_timeout = ?", [tableLockSeconds]);
     for (const { name, statements } of migrations.filter((migration) => !applied.has(migration.name))) {
       for (const statement of statements) {
-        await connection.query(statement);
+        await change(connection, statement);
       }
       await connection.query("INSERT INTO migrations (name) VALUES (?)", [name]);
       log.info({ migration: name }, "migrated");
@@ -45,5 +52,20 @@ export async function migrateMysql(pool: Pool, log: Logger, migrations: readonly
   } finally {
     // Ends the connection, and with it the lock.
     connection.destroy();
+  }
+}
+
+/** Makes way for the requests that have queued up behind it, and tries again, while a transaction uses the table. */
+async function change(connection: Connection, statement: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await connection.query(statement);
+      return;
+    } catch (error) {
+      if (!isConflict(error) || tries === maxTableLockTries) {
+        throw error;
+      }
+    }
+    await delay(tableLockRetryMs);
   }
 }

@@ -49,6 +49,33 @@ test("rows from before a migration are there after it, with NULL or the default 
   expect(early.body).toMatchObject({ name: "Early", age: null, role: "customer" });
 });
 
+test("a migration that waits for a long transaction lets the requests through", async () => {
+  const { id, token } = await users.join("Patient");
+  const long = await pool.getConnection();
+  await long.beginTransaction();
+  await long.query("SELECT name FROM users LIMIT 1");
+  let isDone = false;
+  const migrating = migrateMysql(pool, log, [
+    { name: "flags", statements: ["ALTER TABLE users ADD COLUMN IF NOT EXISTS flag INT NULL"] },
+  ]).then(() => {
+    isDone = true;
+  });
+  const endMs = Date.now() + 3000;
+  const tookMs: number[] = [];
+  while (Date.now() < endMs) {
+    const startedMs = Date.now();
+    expect((await users.call("GET", `/api/users/${id}`, { token })).status).toBe(200);
+    tookMs.push(Date.now() - startedMs);
+  }
+  expect(isDone).toBe(false);
+  await long.commit();
+  long.release();
+  await migrating;
+  // It has queued up before them at least once, and each time for a second only.
+  expect(Math.max(...tookMs)).toBeGreaterThan(500);
+  expect(Math.max(...tookMs)).toBeLessThan(2500);
+});
+
 test("tables change under load, and no request fails", async () => {
   await pool.query(
     `INSERT INTO users (name, email)
