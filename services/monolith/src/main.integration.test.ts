@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePorts } from "../../../providers/host/src/ports.ts";
+import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
+import { type ServiceProcess, startService } from "../../../tests/servers/service.ts";
+import { migrateUserService } from "../../user/src/testing/user-service.ts";
+
+let mysql: MysqlServer;
+let monolith: ServiceProcess;
+
+/** A port at which nobody answers. */
+const away = { host: "127.0.0.1", port: "1" };
+
+beforeAll(async () => {
+  mysql = await startMysql("user");
+  const port = await freePorts(1);
+  const shared = {
+    NATS_URL: `nats://${away.host}:${away.port}`,
+    NATS_USER: "nobody",
+    NATS_PASSWORD: "none",
+    JWKS_URL: `http://127.0.0.1:${port}/api/users/jwks.json`,
+    JWT_ISSUER: "polyglot-lab",
+    JWT_AUDIENCE: "shop",
+  };
+  const user = {
+    ...shared,
+    ...Object.fromEntries(
+      Object.entries(mysql.environmentOf("user")).map(([name, value]) => [name, String(value)]),
+    ),
+    KEY_ENCRYPTION_KEY: "0123456789abcdef0123456789abcdef",
+    ADMIN_EMAIL: "admin@example.org",
+    ADMIN_PASSWORD: "the password of the admin",
+  };
+  await migrateUserService(user);
+  monolith = await startService("monolith", {
+    PORT: String(port),
+    ...prefixed("USER", user),
+    ...prefixed("PRODUCT", {
+      ...shared,
+      MONGODB_URL: `mongodb://${away.host}:${away.port}`,
+      MONGODB_DATABASE: "product",
+    }),
+    ...prefixed("CART", {
+      ...shared,
+      REDIS_HOST: away.host,
+      REDIS_PORT: away.port,
+      REDIS_USER: "cart",
+      REDIS_PASSWORD: "none",
+      CART_TTL_SECONDS: "60",
+    }),
+    ...prefixed("ANALYTICS", {
+      ...shared,
+      CASSANDRA_HOST: away.host,
+      CASSANDRA_PORT: away.port,
+      CASSANDRA_DATACENTER: "datacenter1",
+      CASSANDRA_KEYSPACE: "analytics",
+      CASSANDRA_USER: "analytics",
+      CASSANDRA_PASSWORD: "none",
+    }),
+    ...prefixed("SOCIAL", {
+      ...shared,
+      NEO4J_URL: `bolt://${away.host}:${away.port}`,
+      NEO4J_USER: "neo4j",
+      NEO4J_PASSWORD: "none",
+    }),
+  });
+});
+
+afterAll(async () => {
+  await monolith?.kill();
+  await mysql?.stop();
+});
+
+function prefixed(name: string, variables: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).map(([key, value]) => [`${name}__${key}`, value]));
+}
+
+test("the services of the shop answer from one process, each from its own store", async () => {
+  const account = { name: "Riya", email: "riya@example.org", password: "correct horse battery" };
+  const registered = await fetch(`${monolith.url}/api/users`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(account),
+  });
+  expect(registered.status).toBe(201);
+  const product = await fetch(`${monolith.url}/api/products/jacket-1`);
+  expect(product.status).toBe(503);
+  expect(product.headers.get("retry-after")).toBe("1");
+  expect(await product.json()).toMatchObject({ detail: expect.stringContaining("product") });
+  const lines = monolith.logged.map((line) => JSON.parse(line));
+  expect(lines).toContainEqual(
+    expect.objectContaining({ service: "monolith", module: "user", path: "/api/users", status: 201 }),
+  );
+});
+
+test("it lives, and says which of its stores are away", async () => {
+  expect((await fetch(`${monolith.url}/livez`)).status).toBe(200);
+  const ready = await fetch(`${monolith.url}/readyz`);
+  expect(ready.status).toBe(503);
+  expect(await ready.json()).toMatchObject({
+    checks: { user: "pass", cart: expect.stringContaining("redis fail") },
+  });
+});
+
+test("one signal ends all of them", async () => {
+  expect(await monolith.stop()).toBe(0);
+});

@@ -1,0 +1,8 @@
+import { service as analytics } from "@lab/analytics";
+import { service as cart } from "@lab/cart";
+import { service as product } from "@lab/product";
+import { runTogether } from "@lab/service-kit";
+import { service as social } from "@lab/social";
+import { service as user } from "@lab/user";
+
+await runTogether({ user, product, cart, analytics, social });
