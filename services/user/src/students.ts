@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, type Auth, jsonBody, Problem, reply, secured } from "@lab/service-kit";
+import { type AppEnvironment, type Auth, done, jsonBody, Problem, reply, secured } from "@lab/service-kit";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 
 const id = z.coerce.number().int().min(1).max(4_294_967_295);
@@ -124,7 +124,7 @@ export function studentRoutes(
       summary: "Take an added column from every student",
       middleware: auth.admin,
       request: { params: z.object({ column: columnName }) },
-      responses: { 204: { description: "There is no such column any more" } },
+      responses: done("There is no such column any more"),
     }),
     async (c) => {
       const { column } = c.req.valid("param");

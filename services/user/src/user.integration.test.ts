@@ -186,6 +186,8 @@ test("an administrator creates people with an id, again without a change, and li
   const { email, password } = body;
   expect((await users.call("POST", "/api/users/login", { body: { email, password } })).status).toBe(200);
   expect(await users.call("PUT", "/api/users/9002", { token, body })).toMatchObject({ status: 409 });
+  const last = { ...body, email: "last@example.org" };
+  expect((await users.call("PUT", "/api/users/4294967295", { token, body: last })).status).toBe(400);
   expect((await eventsOf(9001)).map(({ type }) => type)).toEqual(["user.registered.v1"]);
 });
 

@@ -29,6 +29,9 @@ const userInput = profile
   .extend({ password: newPassword.optional().openapi({ description: "For administrators to set" }) })
   .openapi("UserInput");
 
+/** The highest id that can be asked for: those who register get the next after the highest there is, and want some to be left. */
+const maxChosenId = 1_000_000_000;
+
 /** https://mariadb.com/kb/en/mariadb-error-code-reference/ */
 const noParent = "ER_NO_REFERENCED_ROW_2";
 
@@ -189,6 +192,12 @@ async function put(
   ]);
   if (!before && !mayCreate) {
     throw missing(id);
+  }
+  if (!before && id > maxChosenId) {
+    throw new Problem(
+      400,
+      `A new user's id is at most ${maxChosenId}. Choose a lower one, or POST without any.`,
+    );
   }
   // Not ON DUPLICATE KEY: it would also overwrite another user who has the same email.
   const [sql, values] = before
