@@ -1,7 +1,6 @@
 import { Command } from "commander";
-import { LabError } from "../errors.ts";
 import { printResult, say } from "../output.ts";
-import { notRunning, outputsOf } from "../outputs.ts";
+import { outputsOf } from "../outputs.ts";
 import { seedSteps } from "../seed/data.ts";
 import { loadSeed } from "../seed/load.ts";
 import { stackOf, wantsJson } from "./options.ts";
@@ -12,13 +11,11 @@ export function seedCommand(): Command {
     .option("--json", "print the result as JSON")
     .action(async (_options, command: Command) => {
       const stack = stackOf(command);
-      const { urls } = await outputsOf(stack);
+      const { urls, credentials } = await outputsOf(stack);
       const steps = seedSteps();
-      try {
-        await loadSeed(urls.gateway, steps, ({ name, requests }) => say(`  ${name}: ${requests.length}`));
-      } catch (error) {
-        throw error instanceof LabError ? error : notRunning(stack, "The gateway");
-      }
+      await loadSeed(urls.gateway, credentials.shopAdmin, steps, ({ name, requests }) =>
+        say(`  ${name}: ${requests.length}`),
+      );
       const requests = steps.reduce((sum, step) => sum + step.requests.length, 0);
       printResult(
         wantsJson(command),
