@@ -58,7 +58,7 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 112
+  default     = 160
   description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
 }
 

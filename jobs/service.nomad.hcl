@@ -94,7 +94,7 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 128
+  default     = 192
   description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
 }
 
