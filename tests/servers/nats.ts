@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { freePorts } from "../../providers/host/src/ports.ts";
 import { locateTools } from "../../toolchain/tools.ts";
 import { createServerProcess, type ServerProcess } from "./server-process.ts";
@@ -19,8 +21,18 @@ export interface NatsServer extends ServerProcess {
   operator: { user: string; password: string };
   /** The environment of a service that connects as this user: the operator, or one of those with permissions. */
   environmentOf(user: string): { NATS_URL: string; NATS_USER: string; NATS_PASSWORD: string };
+  /** A connection of the operator's. */
+  connect(): Promise<NatsOperator>;
   /** Removes its streams; only while it is down. */
   wipe(): Promise<void>;
+}
+
+/** Someone who looks into the server. */
+export interface NatsOperator {
+  manager: JetStreamManager;
+  /** Stores any message, without an event's headers. */
+  publish(subject: string, payload: string): Promise<void>;
+  close(): Promise<void>;
 }
 
 /**
@@ -71,6 +83,15 @@ export async function startNats(users: Record<string, NatsPermissions> = {}): Pr
     url,
     operator: { user: "operator", password },
     environmentOf: (user) => ({ NATS_URL: url, NATS_USER: user, NATS_PASSWORD: password }),
+    async connect() {
+      const connection = await connect({ servers: url, user: "operator", pass: password });
+      const manager = await jetstreamManager(connection);
+      return {
+        manager,
+        publish: async (subject, payload) => void (await manager.jetstream().publish(subject, payload)),
+        close: () => connection.close(),
+      };
+    },
     wipe: () => rm(join(server.folder, "jetstream"), { recursive: true, force: true }),
   };
 }

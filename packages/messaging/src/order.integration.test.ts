@@ -1,16 +1,9 @@
-import { createLogger } from "@lab/service-kit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type NatsServer, startNats } from "../../../tests/servers/nats.ts";
 import { type Journal, type Note, openJournal } from "../../../tests/support/journal.ts";
+import { quietLog as log } from "../../../tests/support/quiet-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import { connectMessaging, eventOf, type Messaging, partitionOf } from "./index.ts";
-
-const log = createLogger({
-  SERVICE_NAME: "test",
-  ENVIRONMENT: "test",
-  INSTANCE_ID: "test",
-  LOG_LEVEL: "error",
-});
 
 let nats: NatsServer;
 let journal: Journal;
