@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
@@ -74,6 +74,31 @@ test("the archive is named by its digest and holds a program that runs", async (
   const program = join(folder, "unpacked.mjs");
   await writeFile(program, files["main.js"] as string);
   expect(execFileSync(process.execPath, [program], { encoding: "utf8" })).toBe("HELLO YOU /\n");
+});
+
+test("a stack names the checkout's own lines, and nobody else's", async () => {
+  const checkout = join(folder, "checkout");
+  await writeFile(
+    join(checkout, "services/web/src/main.ts"),
+    `import { twice } from "legacy";\n\nfunction broken(): void {\n  throw new Error("on purpose");\n}\ntwice(broken);`,
+  );
+  await writeFile(
+    join(checkout, "node_modules/legacy/index.js"),
+    "exports.twice = (call) => {\n  call();\n  call();\n};",
+  );
+  const { outputs } = await handler.create(context, { name: "web", inputs: inputsOf("checkout") });
+  const files = await unpack(outputs.archive);
+  for (const [name, content] of Object.entries({ ...files, "package.json": '{"type": "module"}' })) {
+    await writeFile(join(folder, name), content);
+  }
+  const { stderr } = spawnSync(process.execPath, ["--enable-source-maps", join(folder, "main.js")], {
+    encoding: "utf8",
+  });
+  const frames = stderr.match(/^ +at .*$/gm) ?? [];
+  expect(frames[0]).toMatch(/broken .*main\.ts:4:9\)/);
+  expect(frames[1]).toMatch(/twice .*main\.js:\d+:\d+\)/);
+  expect(frames[2]).toMatch(/main\.ts:6:1\)/);
+  expect(files["main.js.map"]).not.toContain("legacy");
 });
 
 test("the same sources give the same digest, a second time and in another folder", async () => {

@@ -10,6 +10,7 @@ import { build as esbuild } from "esbuild";
 import { pack } from "tar-stream";
 import { z } from "zod";
 import { appearance, recordBundle, recordedDigest } from "./bundle-record.ts";
+import { ownMap } from "./own-map.ts";
 
 const inputsSchema = z.strictObject({
   name: z.string().min(1),
@@ -100,7 +101,7 @@ function archiveFile(releases: string, digest: string): string {
 }
 
 /**
- * Bundles an entry point with everything it imports into a `.tar.gz` of `main.js` and its source map. The same sources
+ * Bundles an entry point with everything it imports into a `.tar.gz` of `main.js` and its source map, which knows the checkout's own files. The same sources
  * give the same bytes wherever the checkout lies: no time, owner or absolute path goes in.
  */
 export async function archiveOf(entry: string): Promise<Buffer> {
@@ -127,8 +128,11 @@ async function build(entry: string): Promise<{ archive: Buffer; inputs: string[]
   });
   const archive = pack();
   for (const { path, contents } of outputFiles.sort((one, other) => one.path.localeCompare(other.path))) {
-    const name = path.endsWith(".map") ? "main.js.map" : "main.js";
-    archive.entry({ name, mtime: new Date(0), mode: 0o644 }, Buffer.from(contents));
+    const isMap = path.endsWith(".map");
+    archive.entry(
+      { name: isMap ? "main.js.map" : "main.js", mtime: new Date(0), mode: 0o644 },
+      isMap ? ownMap(Buffer.from(contents).toString()) : Buffer.from(contents),
+    );
   }
   archive.finalize();
   return {
