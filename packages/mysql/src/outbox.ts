@@ -29,11 +29,11 @@ export async function addToOutbox(connection: Connection, events: readonly ShopE
   }
 }
 
-/** The oldest rows, in order. */
-export async function readOutbox(connection: Connection, limit: number): Promise<OutboxRow[]> {
+/** The oldest rows after a number, in order. */
+export async function readOutbox(connection: Connection, after: number, limit: number): Promise<OutboxRow[]> {
   const [rows] = await connection.query<(RowDataPacket & { id: number; event: string })[]>(
-    "SELECT id, event FROM outbox ORDER BY id LIMIT ?",
-    [limit],
+    "SELECT id, event FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
+    [after, limit],
   );
   return rows.map(({ id, event }) => ({ id, event: JSON.parse(event) as ShopEvent }));
 }
@@ -41,9 +41,12 @@ export async function readOutbox(connection: Connection, limit: number): Promise
 /**
  * Removes just these rows. Numbers are given when a row is written and appear when it is committed: a lower one may come
  * later, so `id <= …` would remove rows that nobody has seen.
+ *
+ * `ORDER BY` makes the server find each by the primary key. Where the list names most of the table it would rather read all of
+ * it, which waits for rows that are not committed yet, and keeps everybody from writing new ones.
  */
 export async function removeFromOutbox(connection: Connection, ids: readonly number[]): Promise<void> {
   if (ids.length > 0) {
-    await connection.query("DELETE FROM outbox WHERE id IN (?)", [ids]);
+    await connection.query("DELETE FROM outbox WHERE id IN (?) ORDER BY id LIMIT ?", [ids, ids.length]);
   }
 }

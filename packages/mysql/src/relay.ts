@@ -12,6 +12,13 @@ export interface RelayOptions {
 const batchSize = 500;
 /** How often to look for rows whose writer has died before it could say so. */
 const pollMs = 1000;
+/** How long to wait for more after some: one look for many costs the database less than one for each. */
+const lingerMs = 10;
+/**
+ * How far below the last row to look again for rows with lower numbers that were committed later. Rows that were removed stay
+ * in the table for a while, and to read past all of them would cost more than everything else.
+ */
+const lookBack = 256;
 /** How long one waits for another that publishes, before it asks again. */
 const lockSeconds = 1;
 const firstRetryMs = 50;
@@ -99,15 +106,7 @@ export class OutboxRelay {
       this.#isWoken = true;
       return;
     }
-    let isFull = true;
-    let failure: unknown;
-    while (isFull && !failure && !isOver()) {
-      const batch = await readOutbox(connection, batchSize);
-      const { published, error } = await this.#publish(batch, isOver);
-      await removeFromOutbox(connection, published);
-      isFull = batch.length === batchSize;
-      failure = error;
-    }
+    const failure = await this.#publishAll(connection, isOver);
     await connection.query("DO RELEASE_LOCK(CONCAT(DATABASE(), '.outbox'))");
     if (failure) {
       this.#isWoken = true;
@@ -115,6 +114,33 @@ export class OutboxRelay {
     } else {
       this.#failures = 0;
     }
+  }
+
+  /** Publishes until a look finds nothing more. Returns the error of an event that could not be published. */
+  async #publishAll(connection: PoolConnection, isOver: () => boolean): Promise<unknown> {
+    let after = 0;
+    let fromStartMs = performance.now();
+    while (!isOver()) {
+      const batch = await readOutbox(connection, after, batchSize);
+      const last = batch.at(-1);
+      if (!last) {
+        break;
+      }
+      const { published, error } = await this.#publish(batch, isOver);
+      await removeFromOutbox(connection, published);
+      if (error) {
+        return error;
+      }
+      after = Math.max(0, last.id - lookBack);
+      if (performance.now() - fromStartMs > pollMs) {
+        after = 0;
+        fromStartMs = performance.now();
+      }
+      if (batch.length < batchSize) {
+        await this.#sleep(lingerMs, false);
+      }
+    }
+    return undefined;
   }
 
   async #failed(error: unknown): Promise<void> {
