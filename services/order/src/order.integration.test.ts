@@ -344,6 +344,37 @@ describe("an Idempotency-Key", () => {
   });
 });
 
+describe("orders that come at once", () => {
+  test("are all accepted, whatever is wrong with one of them", async () => {
+    const userId = newCustomer();
+    await place(userId, { key: "again" });
+    const keys = Array.from({ length: 40 }, (_, n) => (n % 4 === 0 ? "again" : `new-${n}`));
+    const answers = await Promise.all(keys.map((key) => place(userId, { key })));
+    expect(answers.map(({ status }) => status)).toEqual(keys.map(() => 201));
+    expect(await ordersIn("user_id = ?", [userId])).toBe(31);
+    const orderIds = new Set(answers.map(({ body }) => body.orderId));
+    expect(orderIds.size).toBe(31);
+    for (const orderId of orderIds) {
+      await untilTold("order.placed.v1", orderId);
+      expect(toldOf("order.placed.v1", orderId)).toHaveLength(1);
+    }
+  });
+
+  test("keep their own data, whatever is in it", async () => {
+    const names = ["'); DROP TABLE orders; -- ", "\\'\"`?", "雨衣 🧥", "a\nb"];
+    const answers = await Promise.all(
+      names.map((name, n) => {
+        products[`/api/products/odd-${n}`] = { status: 200, body: { name, priceCents: n + 1 } };
+        return place(newCustomer(), { body: { lines: [{ sku: `odd-${n}`, quantity: 1 }] } });
+      }),
+    );
+    for (const [n, { body }] of answers.entries()) {
+      const kept = await send(-1, "GET", `/api/orders/${body.orderId}`);
+      expect(kept.body).toMatchObject({ totalCents: n + 1, lines: [{ sku: `odd-${n}`, name: names[n] }] });
+    }
+  });
+});
+
 describe("the saga", () => {
   test("pays and confirms", async () => {
     const userId = newCustomer();

@@ -1,5 +1,5 @@
 import type { ShopEvent } from "@lab/messaging";
-import { addToOutbox, transaction } from "@lab/mysql";
+import { addToOutbox, isMysqlAway, transaction } from "@lab/mysql";
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import type { Order } from "./schema.ts";
 import { after, type OrderState, type Trigger } from "./states.ts";
@@ -17,24 +17,45 @@ export interface NewOrder extends RequestIdentity {
 }
 
 /**
- * Writes an order, its lines and its event in one transaction.
+ * Writes orders, their lines and their events in one transaction.
  *
- * @returns false when this customer has used the key before; nothing is written then
+ * @returns for each whether it is written now; false when its customer has used the key before
  */
-export async function insertOrder(pool: Pool, placed: NewOrder): Promise<boolean> {
-  const { order, event, idempotencyKey, requestHash } = placed;
-  const { orderId, userId, state, lines, totalCents, placedAt } = order;
+export async function insertOrders(pool: Pool, placed: readonly NewOrder[]): Promise<boolean[]> {
   try {
-    await transaction(pool, async (connection) => {
-      await connection.execute(
-        `INSERT INTO orders (id, user_id, state, total_cents, idempotency_key, request_hash, placed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)`,
-        [orderId, userId, state, totalCents, idempotencyKey, requestHash, new Date(placedAt)],
-      );
-      await connection.execute(
-        `INSERT INTO order_lines (order_id, line, sku, name, quantity, price_cents)
-         VALUES ${lines.map(() => "(?, ?, ?, ?, ?, ?)").join(", ")}`,
-        lines.flatMap(({ sku, name, quantity, priceCents }, index) => [
+    await transaction(pool, (connection) => insert(connection, placed));
+    return placed.map(() => true);
+  } catch (error) {
+    if (placed.length === 1 && isDuplicateKey(error)) {
+      return [false];
+    }
+    if (placed.length === 1 || isMysqlAway(error)) {
+      throw error;
+    }
+    // One of them is at fault, and the others are not to suffer for it.
+    const written: boolean[] = [];
+    for (const one of placed) {
+      written.push(...(await insertOrders(pool, [one])));
+    }
+    return written;
+  }
+}
+
+async function insert(connection: PoolConnection, placed: readonly NewOrder[]): Promise<void> {
+  await connection.query(
+    "INSERT INTO orders (id, user_id, state, total_cents, idempotency_key, request_hash, placed_at) VALUES ?",
+    [
+      placed.map(({ order, idempotencyKey, requestHash }) => {
+        const { orderId, userId, state, totalCents, placedAt } = order;
+        return [orderId, userId, state, totalCents, idempotencyKey, requestHash, new Date(placedAt)];
+      }),
+    ],
+  );
+  await connection.query(
+    "INSERT INTO order_lines (order_id, line, sku, name, quantity, price_cents) VALUES ?",
+    [
+      placed.flatMap(({ order: { orderId, lines } }) =>
+        lines.map(({ sku, name, quantity, priceCents }, index) => [
           orderId,
           index + 1,
           sku,
@@ -42,16 +63,13 @@ export async function insertOrder(pool: Pool, placed: NewOrder): Promise<boolean
           quantity,
           priceCents,
         ]),
-      );
-      await addToOutbox(connection, [event]);
-    });
-    return true;
-  } catch (error) {
-    if (isDuplicateKey(error)) {
-      return false;
-    }
-    throw error;
-  }
+      ),
+    ],
+  );
+  await addToOutbox(
+    connection,
+    placed.map(({ event }) => event),
+  );
 }
 
 /** https://mariadb.com/kb/en/mariadb-error-code-reference/ */

@@ -1,8 +1,9 @@
 import type { OutboxRelay } from "@lab/mysql";
-import { Problem } from "@lab/service-kit";
+import { measure, Problem } from "@lab/service-kit";
 import type { Pool } from "mysql2/promise";
+import { GroupCommit } from "./group-commit.ts";
 import { hashOf } from "./idempotency.ts";
-import { findByKey, findOrder, insertOrder } from "./orders.ts";
+import { findByKey, findOrder, insertOrders, type NewOrder } from "./orders.ts";
 import { type Chain, placedData, tell } from "./outgoing.ts";
 import type { PriceList } from "./prices.ts";
 import { type Line, maxTotalCents, type Order, type OrderRequest } from "./schema.ts";
@@ -24,14 +25,24 @@ export interface Accepted {
   isRepeat: boolean;
 }
 
+/** Enough to have the next group written while the last one is flushed to disk. */
+const lanes = 2;
+const maxItems = 64;
+
 /** Where orders are placed. */
 export class Counter {
   readonly #options: CounterOptions;
   readonly #chain: Chain;
+  readonly #books: GroupCommit<NewOrder, boolean>;
 
   constructor(options: CounterOptions) {
     this.#options = options;
     this.#chain = options.syncChain ? "sync" : "async";
+    this.#books = new GroupCommit({
+      commit: (placed) => insertOrders(options.pool, placed),
+      lanes,
+      maxItems,
+    });
   }
 
   /**
@@ -50,7 +61,8 @@ export class Counter {
     });
     if (order) {
       const event = tell("order.placed.v1", placedData(order, this.#chain), order.placedAt);
-      if (await insertOrder(pool, { order, event, idempotencyKey, requestHash })) {
+      const placed = { order, event, idempotencyKey, requestHash };
+      if (await measure("mysql", () => this.#books.add(placed))) {
         relay.wake();
         return { order: await this.#goOn(order), isRepeat: false };
       }
