@@ -2,16 +2,16 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePorts } from "../../../providers/host/src/ports.ts";
 import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
 import { type ServiceProcess, startService } from "../../../tests/servers/service.ts";
-import { migrateUserService } from "../../user/src/testing/user-service.ts";
+import { asText, migrateUserService } from "../../user/src/testing/user-service.ts";
 
 let mysql: MysqlServer;
 let monolith: ServiceProcess;
 
-/** A port at which nobody answers. */
-const away = { host: "127.0.0.1", port: "1" };
+/** Where nobody answers. */
+const away = { host: "127.0.0.1", port: 1 };
 
 beforeAll(async () => {
-  mysql = await startMysql("user");
+  mysql = await startMysql("user", "order");
   const port = await freePorts(1);
   const shared = {
     NATS_URL: `nats://${away.host}:${away.port}`,
@@ -20,59 +20,71 @@ beforeAll(async () => {
     JWKS_URL: `http://127.0.0.1:${port}/api/users/jwks.json`,
     JWT_ISSUER: "polyglot-lab",
     JWT_AUDIENCE: "shop",
+    CONSUL_URL: `http://${away.host}:${away.port}`,
+    SERVICE_TOKEN_KEY: "0123456789abcdef0123456789abcdef",
   };
-  const user = {
-    ...shared,
-    ...Object.fromEntries(
-      Object.entries(mysql.environmentOf("user")).map(([name, value]) => [name, String(value)]),
-    ),
-    KEY_ENCRYPTION_KEY: "0123456789abcdef0123456789abcdef",
-    ADMIN_EMAIL: "admin@example.org",
-    ADMIN_PASSWORD: "the password of the admin",
-  };
-  await migrateUserService(user);
-  monolith = await startService("monolith", {
-    PORT: String(port),
-    ...prefixed("USER", user),
-    ...prefixed("PRODUCT", {
-      ...shared,
-      MONGODB_URL: `mongodb://${away.host}:${away.port}`,
-      MONGODB_DATABASE: "product",
-    }),
-    ...prefixed("CART", {
-      ...shared,
+  const modules = {
+    USER: {
+      ...mysql.environmentOf("user"),
+      KEY_ENCRYPTION_KEY: "0123456789abcdef0123456789abcdef",
+      ADMIN_EMAIL: "admin@example.org",
+      ADMIN_PASSWORD: "the password of the admin",
+    },
+    PRODUCT: { MONGODB_URL: `mongodb://${away.host}:${away.port}`, MONGODB_DATABASE: "product" },
+    CART: {
       REDIS_HOST: away.host,
       REDIS_PORT: away.port,
       REDIS_USER: "cart",
       REDIS_PASSWORD: "none",
-      CART_TTL_SECONDS: "60",
-    }),
-    ...prefixed("ANALYTICS", {
-      ...shared,
+      CART_TTL_SECONDS: 60,
+      CART_STORE: "redis",
+    },
+    ORDER: {
+      ...mysql.environmentOf("order"),
+      CHAIN: "async",
+      PRODUCT_SERVICE: "product",
+      PAYMENT_SERVICE: "payment",
+    },
+    PAYMENT: {
+      ...mysql.environmentOf("order"),
+      MYSQL_PORT: away.port,
+      CHAIN: "async",
+      NOTIFICATION_SERVICE: "notification",
+      PROVIDER_URL: `http://${away.host}:${away.port}`,
+      PROVIDER_API_KEY: "none",
+    },
+    NOTIFICATION: {
+      ...mysql.environmentOf("order"),
+      MYSQL_PORT: away.port,
+      SMTP_HOST: away.host,
+      SMTP_PORT: away.port,
+      MAIL_FROM: "shop@example.org",
+    },
+    ANALYTICS: {
       CASSANDRA_HOST: away.host,
       CASSANDRA_PORT: away.port,
       CASSANDRA_DATACENTER: "datacenter1",
       CASSANDRA_KEYSPACE: "analytics",
       CASSANDRA_USER: "analytics",
       CASSANDRA_PASSWORD: "none",
-    }),
-    ...prefixed("SOCIAL", {
-      ...shared,
+    },
+    SOCIAL: {
       NEO4J_URL: `bolt://${away.host}:${away.port}`,
       NEO4J_USER: "neo4j",
       NEO4J_PASSWORD: "none",
-    }),
-  });
+    },
+  };
+  await migrateUserService(asText({ ...shared, ...modules.USER }));
+  const variables = Object.entries(modules).flatMap(([module, own]) =>
+    Object.entries({ ...shared, ...own }).map(([name, value]) => [`${module}__${name}`, value]),
+  );
+  monolith = await startService("monolith", asText({ PORT: port, ...Object.fromEntries(variables) }));
 });
 
 afterAll(async () => {
   await monolith?.kill();
   await mysql?.stop();
 });
-
-function prefixed(name: string, variables: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(variables).map(([key, value]) => [`${name}__${key}`, value]));
-}
 
 test("the services of the shop answer from one process, each from its own store", async () => {
   const account = { name: "Riya", email: "riya@example.org", password: "correct horse battery" };
@@ -86,6 +98,9 @@ test("the services of the shop answer from one process, each from its own store"
   expect(product.status).toBe(503);
   expect(product.headers.get("retry-after")).toBe("1");
   expect(await product.json()).toMatchObject({ detail: expect.stringContaining("product") });
+  for (const area of ["cart/me", "orders", "payments/1", "notifications", "analytics/rows/1", "social/path"]) {
+    expect((await fetch(`${monolith.url}/api/${area}`)).status, area).not.toBe(404);
+  }
   const lines = monolith.logged.map((line) => JSON.parse(line));
   expect(lines).toContainEqual(
     expect.objectContaining({ service: "monolith", module: "user", path: "/api/users", status: 201 }),

@@ -96,6 +96,7 @@ export async function migrateUserService(environment: Record<string, string>): P
   });
 }
 
-function asText(values: Record<string, string | number>): Record<string, string> {
+/** As environment variables are. */
+export function asText(values: Record<string, string | number>): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)]));
 }
