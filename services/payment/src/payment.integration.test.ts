@@ -39,13 +39,18 @@ async function ledger(orderId: string): Promise<string[]> {
   return (await world.ledgerOf(orderId)).map(({ kind }) => kind);
 }
 
+/** The types of the service's own events about an order. */
+function announced(orderId: string): string[] {
+  return world.log.ofOrder(orderId, "payment");
+}
+
 async function announcedAre(orderId: string, ...types: string[]): Promise<void> {
-  await until(`the events ${types}`, () => world.announced(orderId).length >= types.length);
-  expect(world.announced(orderId)).toEqual(types);
+  await until(`the events ${types}`, () => announced(orderId).length >= types.length);
+  expect(announced(orderId)).toEqual(types);
 }
 
 async function placed(order = orderOf(user)) {
-  await world.publish("order.placed.v1", order);
+  await world.log.publish("order.placed.v1", order);
   return order;
 }
 
@@ -61,7 +66,7 @@ test("charges for an order, once, and says so", async () => {
   expect(await world.ledgerOf(order.orderId)).toMatchObject([
     { kind: "charge", amountCents: 4200, idempotencyKey: order.orderId },
   ]);
-  const [event] = world.published.filter(({ type }) => type === "payment.captured.v1");
+  const [event] = world.log.events.filter(({ type }) => type === "payment.captured.v1");
   expect(event).toMatchObject({ key: String(user), data: { amountCents: 4200, chain: "async" } });
 });
 
@@ -71,7 +76,7 @@ test("an event that comes twice is charged once", async () => {
   await placed(order);
   await captured();
   expect(await ledger(order.orderId)).toEqual(["charge"]);
-  expect(world.announced(order.orderId)).toEqual(["payment.captured.v1"]);
+  expect(announced(order.orderId)).toEqual(["payment.captured.v1"]);
 });
 
 test("a declined charge is the end of it", async () => {
@@ -90,7 +95,7 @@ test("orders of the synchronous chain are left to it", async () => {
 describe("gives the money back", () => {
   test("when the product is sold out after the charge", async () => {
     const order = await captured();
-    await world.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
+    await world.log.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
     await comesTo(order.orderId, "refunded");
     await announcedAre(order.orderId, "payment.captured.v1", "payment.refunded.v1");
     expect(await world.ledgerOf(order.orderId)).toMatchObject([
@@ -101,9 +106,9 @@ describe("gives the money back", () => {
 
   test("when the customer cancels after the charge, once however often it is said", async () => {
     const order = await captured();
-    await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
-    await world.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
-    await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+    await world.log.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+    await world.log.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
+    await world.log.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
     await captured();
     expect(await ledger(order.orderId)).toEqual(["charge", "refund"]);
     await announcedAre(order.orderId, "payment.captured.v1", "payment.refunded.v1");
@@ -113,7 +118,7 @@ describe("gives the money back", () => {
   test("when the refund's answer is lost, once", async () => {
     const order = await captured();
     await world.behave({ lostAnswerRate: 1 });
-    await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+    await world.log.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
     await until("the refund", async () => (await ledger(order.orderId)).includes("refund"));
     expect((await world.paymentOf(order.orderId))?.state).toBe("refunding");
     await world.behave({});
@@ -124,7 +129,7 @@ describe("gives the money back", () => {
   test("when the provider is back", async () => {
     const order = await captured();
     await world.provider.current.kill();
-    await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+    await world.log.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
     await comesTo(order.orderId, "refunding");
     await world.provider.restart();
     await comesTo(order.orderId, "refunded");
@@ -134,12 +139,12 @@ describe("gives the money back", () => {
 
 test("an order that was cancelled before it was charged is never charged", async () => {
   const order = orderOf(user);
-  await world.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+  await world.log.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
   await comesTo(order.orderId, "voided");
   await placed(order);
   await captured();
   expect(await ledger(order.orderId)).toEqual([]);
-  expect(world.announced(order.orderId)).toEqual(["payment.voided.v1"]);
+  expect(announced(order.orderId)).toEqual(["payment.voided.v1"]);
 });
 
 describe("never charges twice", () => {
@@ -219,8 +224,8 @@ test("while the provider is away its customers wait in order, and are charged wh
   for (const { orderId } of orders) {
     await comesTo(orderId, "captured");
   }
-  await until("both events", () => orders.every(({ orderId }) => world.announced(orderId).length === 1));
-  const inOrder = world.published.filter(
+  await until("both events", () => orders.every(({ orderId }) => announced(orderId).length === 1));
+  const inOrder = world.log.events.filter(
     ({ type, key }) => type.startsWith("payment.") && key === String(user),
   );
   expect(inOrder.map(({ data }) => "orderId" in data && data.orderId)).toEqual(
@@ -230,13 +235,13 @@ test("while the provider is away its customers wait in order, and are charged wh
 
 test("an erased user is taken out of the books, which stay", async () => {
   const order = await captured();
-  await world.publish("user.erased.v1", { userId: user, erasureId: "erasure-1" });
+  await world.log.publish("user.erased.v1", { userId: user, erasureId: "erasure-1" });
   await until("the report", () =>
-    world.published.some(({ type, key }) => type === "user.data-erased.v1" && key === String(user)),
+    world.log.events.some(({ type, key }) => type === "user.data-erased.v1" && key === String(user)),
   );
   expect(await world.paymentOf(order.orderId)).toMatchObject({ userId: null, state: "captured" });
   // What comes to nothing later is given back all the same.
-  await world.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
+  await world.log.publish("stock.rejected.v1", { ...order, sku: "mug-1" });
   await comesTo(order.orderId, "refunded");
   await announcedAre(order.orderId, "payment.captured.v1", "payment.refunded.v1");
 });

@@ -2,15 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  connectMessaging,
-  type DataOf,
-  type EventType,
-  eventOf,
-  type Messaging,
-  type ShopEvent,
-  schemas,
-} from "@lab/messaging";
+import type { DataOf } from "@lab/messaging";
 import { connectMysql, migrateMysql } from "@lab/mysql";
 import type { Pool } from "mysql2/promise";
 import { pino } from "pino";
@@ -18,6 +10,7 @@ import { type Identities, startIdentities } from "../../../../tests/servers/iden
 import { type MysqlServer, startMysql } from "../../../../tests/servers/mysql.ts";
 import { type NatsServer, startNats } from "../../../../tests/servers/nats.ts";
 import { type ServiceProcess, startService } from "../../../../tests/servers/service.ts";
+import { EventLog } from "../../../../tests/support/event-log.ts";
 import { migrations } from "../migrations.ts";
 import { findPayment, type PaymentRow } from "../payments.ts";
 
@@ -36,21 +29,16 @@ export interface World {
   nats: NatsServer;
   identities: Identities;
   pool: Pool;
-  messaging: Messaging;
+  log: EventLog;
   /** The provider, which can be stopped and started again on the same port and ledger. */
   provider: { current: ServiceProcess; restart(): Promise<void> };
-  /** Everything that has been published, in order. */
-  published: ShopEvent[];
   serviceTokenKey: string;
   startPayment(environment?: Record<string, string>): Promise<ServiceProcess>;
-  publish<T extends EventType>(type: T, data: DataOf<T> & { userId: number }): Promise<ShopEvent<T>>;
   /** How the provider is to behave: `{ latencyMs, failureRate, lostAnswerRate }`, well by default. */
   behave(settings: object): Promise<void>;
   /** The provider's own lines about an order. */
   ledgerOf(orderId: string): Promise<LedgerEntry[]>;
   paymentOf(orderId: string): Promise<PaymentRow | undefined>;
-  /** The types of the payment service's own events about an order, in order. */
-  announced(orderId: string): string[];
   stop(): Promise<void>;
 }
 
@@ -80,16 +68,8 @@ export async function startWorld(...otherDatabases: string[]): Promise<World> {
     },
   };
   const pool = connectMysql(mysql.environmentOf("payment"));
-  const log = pino({ enabled: false });
-  await migrateMysql(pool, log, migrations);
-  const messaging = connectMessaging({ environment: nats.environmentOf("operator"), name: "test", log });
-  const published: ShopEvent[] = [];
-  messaging.consume({
-    name: "test",
-    handlers: Object.fromEntries(
-      Object.keys(schemas).map((type) => [type, async (event: ShopEvent) => void published.push(event)]),
-    ),
-  });
+  await migrateMysql(pool, pino({ enabled: false }), migrations);
+  const log = new EventLog(nats);
   const serviceTokenKey = randomUUID();
 
   const ask = (path: string, init: RequestInit = {}) =>
@@ -103,9 +83,8 @@ export async function startWorld(...otherDatabases: string[]): Promise<World> {
     nats,
     identities,
     pool,
-    messaging,
+    log,
     provider,
-    published,
     serviceTokenKey,
     startPayment: (environment = {}) =>
       startService("payment", {
@@ -122,11 +101,6 @@ export async function startWorld(...otherDatabases: string[]): Promise<World> {
         RECONCILE_INTERVAL_MS: "100",
         ...environment,
       }),
-    async publish(type, data) {
-      const event = eventOf(type, { key: String(data.userId), data, source: "test" });
-      await messaging.publish(event as ShopEvent);
-      return event;
-    },
     async behave(settings) {
       const answer = await ask("/v1/behaviour", { method: "PUT", body: JSON.stringify(settings) });
       if (!answer.ok) {
@@ -143,12 +117,8 @@ export async function startWorld(...otherDatabases: string[]): Promise<World> {
       return entries.filter(({ reference }) => reference === orderId);
     },
     paymentOf: (orderId) => findPayment(pool, orderId),
-    announced: (orderId) =>
-      published
-        .filter(({ source, data }) => source === "payment" && "orderId" in data && data.orderId === orderId)
-        .map(({ type }) => type),
     async stop() {
-      await messaging.close();
+      await log.close();
       await pool.end();
       identities.stop();
       await Promise.all([provider.current.kill(), mysql.stop(), nats.stop()]);
