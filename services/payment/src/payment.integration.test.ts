@@ -155,12 +155,17 @@ describe("never charges twice", () => {
     expect(payment.logged.some((line) => line.includes('"state":"unknown"'))).toBe(true);
   });
 
-  test("when the provider takes longer than one waits", async () => {
-    await world.behave({ latencyMs: 1500 });
+  test("when a request that was given up reaches the provider's books after the next one", async () => {
+    const { current: provider } = world.provider;
+    const charges = () => provider.logged.filter((line) => /"POST".*"status":201/.test(line)).length;
+    const before = charges();
+    await world.behave({ latencyMs: 4000 });
     const order = await placed();
     await comesTo(order.orderId, "unknown");
     await world.behave({});
     await comesTo(order.orderId, "captured");
+    expect(charges()).toBe(before + 1);
+    await until("the first request to be done", () => charges() === before + 2);
     expect(await ledger(order.orderId)).toEqual(["charge"]);
   });
 
