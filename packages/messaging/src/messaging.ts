@@ -5,6 +5,7 @@ import type { MessagingEnvironment } from "./environment.ts";
 import { MessagingAwayError } from "./errors.ts";
 import { type ShopEvent, subjectOf } from "./event.ts";
 import type { EventType } from "./event-types.ts";
+import { published } from "./metrics.ts";
 import { allPartitions } from "./names.ts";
 import { PartitionConsumer } from "./partition-consumer.ts";
 import { publish } from "./publisher.ts";
@@ -56,7 +57,14 @@ export class Messaging {
   async publish(event: ShopEvent): Promise<void> {
     const { headers, payload } = encodeEvent(event);
     const options = { msgID: event.id, headers };
-    await measure("nats", () => publish(this.#connection, subjectOf(event), payload, options));
+    const stop = published.startTimer({ type: event.type });
+    try {
+      await measure("nats", () => publish(this.#connection, subjectOf(event), payload, options));
+      stop({ outcome: "stored" });
+    } catch (error) {
+      stop({ outcome: "failed" });
+      throw error;
+    }
   }
 
   /** @throws MessagingAwayError when NATS is not connected */

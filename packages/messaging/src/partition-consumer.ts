@@ -15,6 +15,7 @@ import { deadLetterHeadersOf } from "./dead-letter.ts";
 import { Delivery } from "./delivery.ts";
 import { MessagingAwayError } from "./errors.ts";
 import type { ShopEvent } from "./event.ts";
+import { handled, redelivered } from "./metrics.ts";
 import { deadLetterSubject, durableOf, shopStream, subjectIn } from "./names.ts";
 import { publish } from "./publisher.ts";
 import { ensureStreams, isStreamMissing } from "./streams.ts";
@@ -32,6 +33,9 @@ export interface PartitionOptions {
   /** How long the server waits for word of an instance before it gives its message to another. */
   ackWaitMs: number;
 }
+
+/** What became of a delivery: `later` is for it to come again. */
+type Outcome = "done" | "later" | "dead letter";
 
 const maxAttempts = 5;
 const firstRetryMs = 100;
@@ -148,41 +152,46 @@ export class PartitionConsumer {
   }
 
   async #receive(message: JsMsg): Promise<void> {
-    const { connection, log, types, ackWaitMs } = this.#options;
+    const { connection, log, name, types, ackWaitMs } = this.#options;
+    const type = typeIn(message.subject);
+    if (message.redelivered) {
+      redelivered.inc({ consumer: name });
+    }
     const delivery = new Delivery(message, connection, ackWaitMs, log);
-    if (!types.includes(typeIn(message.subject)) && message.info.deliveryCount <= maxPasses) {
+    let outcome: Outcome;
+    if (!types.includes(type) && message.info.deliveryCount <= maxPasses) {
       // While a service is updated, instances of the older release get what only the newer one handles.
       log.warn({ subject: message.subject }, "an event is left to an instance that handles its type");
       await delivery.retry(maxRetryMs);
-      return;
+      outcome = "later";
+    } else {
+      outcome = await this.#read(delivery);
     }
+    handled.inc({ consumer: name, type, outcome });
+  }
+
+  async #read(delivery: Delivery): Promise<Outcome> {
+    const { log } = this.#options;
+    const { message } = delivery;
     let event: ShopEvent;
     try {
       event = decodeEvent(message);
     } catch (error) {
       log.error({ subject: message.subject, sequence: message.seq, err: error }, "a message is no event");
-      await this.#giveUp(delivery, error, 1);
-      return;
+      return await this.#giveUp(delivery, error, 1);
     }
-    const { traceparent } = event;
-    await runWork({ traceparent, log }, async (work) => {
+    return await runWork({ traceparent: event.traceparent, log }, async (work) => {
       const startedMs = performance.now();
       const outcome = await this.#attempt(delivery, event, work.log);
-      work.log.info(
-        {
-          event: event.id,
-          type: event.type,
-          outcome,
-          durationMs: Math.round((performance.now() - startedMs) * 100) / 100,
-          delivery: message.info.deliveryCount,
-          stores: work.stores,
-        },
-        "event",
-      );
+      const { id, type } = event;
+      const durationMs = Math.round((performance.now() - startedMs) * 100) / 100;
+      const attempt = message.info.deliveryCount;
+      work.log.info({ event: id, type, outcome, durationMs, attempt, stores: work.stores }, "event");
+      return outcome;
     });
   }
 
-  async #attempt(delivery: Delivery, event: ShopEvent, log: Logger): Promise<string> {
+  async #attempt(delivery: Delivery, event: ShopEvent, log: Logger): Promise<Outcome> {
     const about = { event: event.id, type: event.type };
     for (let attempt = 1; ; attempt++) {
       try {
@@ -211,7 +220,7 @@ export class PartitionConsumer {
   }
 
   /** Copies a message to the dead letters; only once it is there, it is terminated. */
-  async #giveUp(delivery: Delivery, error: unknown, attempts: number): Promise<string> {
+  async #giveUp(delivery: Delivery, error: unknown, attempts: number): Promise<Outcome> {
     const { connection, log, name } = this.#options;
     const { message } = delivery;
     try {

@@ -1,5 +1,5 @@
 import type { Messaging } from "@lab/messaging";
-import type { Logger } from "@lab/service-kit";
+import { gauge, type Logger } from "@lab/service-kit";
 import type { Pool, PoolConnection, RowDataPacket } from "mysql2/promise";
 import { type OutboxRow, readOutbox, removeFromOutbox } from "./outbox.ts";
 
@@ -24,6 +24,15 @@ const lockSeconds = 1;
 const firstRetryMs = 50;
 const maxRetryMs = 1000;
 
+const relays = new Set<OutboxRelay>();
+
+gauge("outbox_pending", "Events that are written and not published yet", ["database"], async (metric) => {
+  for (const relay of relays) {
+    const { database, pending } = await relay.count();
+    metric.set({ database }, pending);
+  }
+});
+
 /**
  * Publishes what is in the outbox, in the order of each key, and removes it once NATS has acknowledged it. Every instance of
  * a service has one; one at a time publishes, which holds a named lock of the database. It holds one of the pool's
@@ -44,6 +53,7 @@ export class OutboxRelay {
     this.#messaging = messaging;
     this.#log = log;
     this.#running = this.#run();
+    relays.add(this);
   }
 
   /** Says that there may be something to publish: after the commit of a transaction that wrote to the outbox. */
@@ -54,12 +64,20 @@ export class OutboxRelay {
 
   /** How many events wait to be published. */
   async pending(): Promise<number> {
-    const [[row]] = await this.#pool.query<RowDataPacket[]>("SELECT COUNT(*) AS pending FROM outbox");
-    return Number(row?.pending);
+    return (await this.count()).pending;
+  }
+
+  /** How many events wait, and in which database. */
+  async count(): Promise<{ database: string; pending: number }> {
+    const [[row]] = await this.#pool.query<RowDataPacket[]>(
+      "SELECT DATABASE() AS name, COUNT(*) AS pending FROM outbox",
+    );
+    return { database: String(row?.name), pending: Number(row?.pending) };
   }
 
   /** Finishes what is being published. The rest stays for another instance, or the next start. */
   async close(): Promise<void> {
+    relays.delete(this);
     this.#isClosing = true;
     this.#wake();
     await this.#running;

@@ -5,6 +5,7 @@ import { Registry } from "prom-client";
 import type { Identity } from "./auth.ts";
 import { guardBody, guardPath } from "./body.ts";
 import type { Logger } from "./log.ts";
+import { printProcessMetrics } from "./metrics.ts";
 import { Problem, problemResponse } from "./problem.ts";
 import { runWork } from "./work.ts";
 
@@ -60,7 +61,7 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
   });
   const registry = new Registry();
   registry.setDefaultLabels({ service: name });
-  const { printMetrics, registerMetrics } = prometheus({ collectDefaultMetrics: true, registry });
+  const { registerMetrics } = prometheus({ collectDefaultMetrics: true, registry });
 
   app.use((c, next) =>
     runWork({ traceparent: c.req.header("traceparent"), log }, async (work) => {
@@ -95,7 +96,10 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
     }
     return c.json({ status: passes ? "pass" : "fail", stopping: isStopping(), checks }, passes ? 200 : 503);
   });
-  app.get("/metrics", printMetrics);
+  app.get("/metrics", async (c) => {
+    const texts = await Promise.all([registry.metrics(), printProcessMetrics()]);
+    return c.body(texts.join("\n"), 200, { "content-type": registry.contentType });
+  });
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
     type: "http",
     scheme: "bearer",

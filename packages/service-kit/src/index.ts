@@ -10,6 +10,7 @@ export {
 } from "./auth.ts";
 export { EnvironmentError, readEnvironment } from "./environment.ts";
 export { createLogger, type Logger } from "./log.ts";
+export { counter, gauge, histogram } from "./metrics.ts";
 export { done, jsonBody, reply } from "./openapi.ts";
 export { Problem, problemResponse } from "./problem.ts";
 export { type Context, defineService, type Running, runService, type Service } from "./run.ts";
