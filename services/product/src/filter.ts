@@ -3,6 +3,8 @@ import type { Filter } from "mongodb";
 /** A field of a document, perhaps inside another: `color`, `size.eu`. It can't be one of MongoDB's operators. */
 const field = /^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$/;
 
+const maxNameLength = 200;
+
 /** A query parameter that names no field. */
 export class FilterError extends Error {
   override name = "FilterError";
@@ -16,8 +18,8 @@ export class FilterError extends Error {
  */
 export function filterOf<T>(parameters: Record<string, string>): Filter<T> {
   const conditions = Object.entries(parameters).map(([name, text]) => {
-    if (!field.test(name)) {
-      throw new FilterError(`${name} is not the name of a field.`);
+    if (name.length > maxNameLength || !field.test(name)) {
+      throw new FilterError(`${name.slice(0, maxNameLength)} is not the name of a field.`);
     }
     return [name, { $in: meaningsOf(text) }];
   });

@@ -1,21 +1,30 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, jsonBody, Problem, reply } from "@lab/service-kit";
-import type { Db } from "mongodb";
+import { eventOf, type Messaging } from "@lab/messaging";
+import { type AppEnvironment, type Auth, done, jsonBody, Problem, reply, secured } from "@lab/service-kit";
+import { bySku, type Catalog, defaultStock, type ProductDocument, stockIn } from "./catalog.ts";
+import { problemWith } from "./fields.ts";
 import { FilterError, filterOf } from "./filter.ts";
-
-/** A key that MongoDB would read as an operator or a path has no place in a document. */
-const attributeName = z.string().regex(/^[A-Za-z_][\w-]{0,63}$/);
 
 /** What every product has; beside it each has fields of its own. */
 const productInput = z
   .object({
     name: z.string().trim().min(1).max(200),
     category: z.string().trim().min(1).max(60),
-    priceCents: z.number().int().min(0),
+    priceCents: z.number().int().min(0).max(10_000_000),
+    stock: z
+      .number()
+      .int()
+      .min(0)
+      .max(1_000_000_000)
+      .default(defaultStock)
+      .openapi({ description: "How many there are, those that are reserved included." }),
   })
   .catchall(z.unknown())
-  .refine((product) => Object.keys(product).every((name) => attributeName.safeParse(name).success), {
-    error: "names of fields are letters, digits, _ and -",
+  .superRefine((document, context) => {
+    const problem = problemWith(document);
+    if (problem) {
+      context.addIssue({ code: "custom", message: problem });
+    }
   })
   .openapi("ProductInput", {
     example: {
@@ -28,46 +37,48 @@ const productInput = z
   });
 
 const product = z
-  .object({ sku: z.string(), name: z.string(), category: z.string(), priceCents: z.number() })
+  .object({
+    sku: z.string(),
+    name: z.string(),
+    category: z.string(),
+    priceCents: z.number(),
+    stock: z.number().int(),
+  })
   .loose()
   .openapi("Product");
 
 type Product = z.infer<typeof product>;
 
-/** A product as MongoDB keeps it: found by its SKU. */
-interface ProductDocument extends Record<string, unknown> {
-  _id: string;
-}
-
-const bySku = z.object({
-  sku: z
-    .string()
-    .regex(/^[A-Za-z0-9][\w-]{0,39}$/)
-    .openapi({ example: "jacket-1" }),
-});
-
-/** Products: each document has the fields that its product needs. */
-export function productRoutes(app: OpenAPIHono<AppEnvironment>, database: Db): void {
-  const products = database.collection<ProductDocument>("products");
-
+/** Products: each document has the fields that its product needs. Everybody reads them, an administrator writes them. */
+export function productRoutes(
+  app: OpenAPIHono<AppEnvironment>,
+  { auth, catalog, messaging, name }: { auth: Auth; catalog: Catalog; messaging: Messaging; name: string },
+): void {
   app.openapi(
     createRoute({
       method: "get",
       path: "/api/products",
-      summary: "Products; any field is a filter: ?category=shoes&size=42",
+      summary: "Products; any field is a filter: ?category=shoes&size.eu=42",
       request: {
         query: z
-          .object({ limit: z.coerce.number().int().min(1).max(500).default(100), sku: z.string().optional() })
+          .object({
+            limit: z.coerce.number().int().min(1).max(500).default(100),
+            after: z
+              .string()
+              .max(40)
+              .optional()
+              .openapi({ description: "The SKU that the page before ended with." }),
+            sku: z.string().max(40).optional(),
+          })
           .catchall(z.string()),
       },
-      responses: reply(200, "Documents of different shapes", z.array(product)),
+      responses: reply(200, "Documents of different shapes, in the order of their SKUs", z.array(product)),
     }),
     async (c) => {
-      const { limit, sku, ...fields } = c.req.valid("query");
+      const { limit, after, sku, ...fields } = c.req.valid("query");
       try {
         const filter = { ...filterOf<ProductDocument>(fields), ...(sku !== undefined && { _id: sku }) };
-        const found = await products.find(filter).sort({ _id: 1 }).limit(limit).toArray();
-        return c.json(found.map(shown), 200);
+        return c.json((await catalog.search(filter, { after, limit })).map(shown), 200);
       } catch (error) {
         throw error instanceof FilterError ? new Problem(400, error.message) : error;
       }
@@ -79,14 +90,24 @@ export function productRoutes(app: OpenAPIHono<AppEnvironment>, database: Db): v
       method: "get",
       path: "/api/products/{sku}",
       summary: "A product",
+      middleware: auth.optional,
       request: { params: bySku },
       responses: reply(200, "The document", product),
     }),
     async (c) => {
       const { sku } = c.req.valid("param");
-      const found = await products.findOne({ _id: sku });
-      if (!found) {
-        throw new Problem(404, `There is no product ${sku}.`);
+      const found = await catalog.get(sku);
+      const userId = c.get("identity")?.userId;
+      if (userId !== undefined) {
+        // What people look at is good to know, and not worth waiting for.
+        const viewed = eventOf("product.viewed.v1", {
+          key: String(userId),
+          source: name,
+          data: { userId, sku },
+        });
+        messaging
+          .publish(viewed)
+          .catch((error) => c.get("log").debug({ err: error }, "a view was not published"));
       }
       return c.json(shown(found), 200);
     },
@@ -94,35 +115,40 @@ export function productRoutes(app: OpenAPIHono<AppEnvironment>, database: Db): v
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "put",
       path: "/api/products/{sku}",
-      summary: "Create or replace a product, with any fields",
+      summary: "Create or replace a product, with any fields; for administrators",
+      middleware: auth.admin,
       request: { params: bySku, body: jsonBody(productInput) },
       responses: reply(200, "The document as stored", product),
     }),
     async (c) => {
       const { sku } = c.req.valid("param");
       const { _id, sku: _sku, ...fields } = c.req.valid("json") as Record<string, unknown>;
-      await products.replaceOne({ _id: sku }, fields, { upsert: true });
+      await catalog.put(sku, fields);
       return c.json(shown({ _id: sku, ...fields }), 200);
     },
   );
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "delete",
       path: "/api/products/{sku}",
-      summary: "Remove a product",
+      summary: "Remove a product; for administrators",
+      middleware: auth.admin,
       request: { params: bySku },
-      responses: { 204: { description: "There is no such product any more" } },
+      responses: done("There is no such product any more"),
     }),
     async (c) => {
-      await products.deleteOne({ _id: c.req.valid("param").sku });
+      await catalog.remove(c.req.valid("param").sku);
       return c.body(null, 204);
     },
   );
 }
 
-function shown({ _id, ...fields }: ProductDocument): Product {
-  return { sku: _id, ...fields } as Product;
+function shown(document: ProductDocument): Product {
+  const { _id, ...fields } = document;
+  return { sku: _id, ...fields, stock: stockIn(document) } as Product;
 }

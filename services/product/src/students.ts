@@ -1,6 +1,8 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, jsonBody, Problem, reply } from "@lab/service-kit";
+import { type AppEnvironment, type Auth, jsonBody, Problem, reply, secured } from "@lab/service-kit";
 import type { Db } from "mongodb";
+import { problemWith } from "./fields.ts";
+import { replaceOrInsert } from "./inserts.ts";
 
 const field = z.string().regex(/^[A-Za-z_]\w{0,63}$/);
 
@@ -11,13 +13,16 @@ type Student = z.infer<typeof student>;
 const studentInput = z
   .object({ name: z.string().trim().min(1).max(100) })
   .catchall(z.unknown())
-  .refine((document) => Object.keys(document).every((name) => field.safeParse(name).success), {
-    error: "names of fields are letters, digits and _",
+  .superRefine((document, context) => {
+    const problem = problemWith(document);
+    if (problem) {
+      context.addIssue({ code: "custom", message: problem });
+    }
   })
   .openapi("StudentInput", { example: { name: "Sneha", hobbies: ["music", "painting"] } });
 
 /** The collection `students`: one has marks, another hobbies, and no table had to be altered. */
-export function studentRoutes(app: OpenAPIHono<AppEnvironment>, database: Db): void {
+export function studentRoutes(app: OpenAPIHono<AppEnvironment>, auth: Auth, database: Db): void {
   const students = database.collection<Student>("students");
   const withoutObjectId = { projection: { _id: 0 } };
 
@@ -26,11 +31,22 @@ export function studentRoutes(app: OpenAPIHono<AppEnvironment>, database: Db): v
       method: "get",
       path: "/api/products/students",
       summary: "Students, perhaps only those who have, or lack, a field",
-      request: { query: z.object({ having: field.optional(), lacking: field.optional() }) },
+      request: {
+        query: z.object({
+          having: field.optional(),
+          lacking: field.optional(),
+          after: z.coerce
+            .number()
+            .int()
+            .optional()
+            .openapi({ description: "The id that the page before ended with." }),
+          limit: z.coerce.number().int().min(1).max(500).default(100),
+        }),
+      },
       responses: reply(200, "Documents of different shapes", z.array(student)),
     }),
     async (c) => {
-      const { having, lacking } = c.req.valid("query");
+      const { having, lacking, after, limit } = c.req.valid("query");
       if (having !== undefined && having === lacking) {
         throw new Problem(400, `No student both has and lacks ${having}.`);
       }
@@ -38,23 +54,27 @@ export function studentRoutes(app: OpenAPIHono<AppEnvironment>, database: Db): v
         ...(having && { [having]: { $exists: true } }),
         ...(lacking && { [lacking]: { $exists: false } }),
       };
-      const found = await students.find(filter, withoutObjectId).sort({ id: 1 }).toArray();
+      const page = after === undefined ? filter : { $and: [filter, { id: { $gt: after } }] };
+      const found = await students.find(page, withoutObjectId).sort({ id: 1 }).limit(limit).toArray();
       return c.json(found as Student[], 200);
     },
   );
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "put",
       path: "/api/products/students/{id}",
-      summary: "Create or replace a student, with any fields",
+      summary: "Create or replace a student, with any fields; for administrators",
+      middleware: auth.admin,
       request: { params: z.object({ id: z.coerce.number().int().min(1) }), body: jsonBody(studentInput) },
       responses: reply(200, "The document as stored", student),
     }),
     async (c) => {
       const { id } = c.req.valid("param");
-      const document = { ...c.req.valid("json"), id } as Student;
-      await students.replaceOne({ id }, document, { upsert: true });
+      const { _id, ...fields } = c.req.valid("json") as Record<string, unknown>;
+      const document = { ...fields, id } as Student;
+      await replaceOrInsert(students, { id }, document);
       return c.json(document, 200);
     },
   );
