@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { benchCommand } from "./commands/bench.ts";
+import { chaosCommand } from "./commands/chaos.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { destroyCommand } from "./commands/destroy.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -48,6 +49,7 @@ for (const command of [
   downCommand,
   destroyCommand,
   benchCommand,
+  chaosCommand,
   toolchainCommand,
 ]) {
   program.addCommand(command().copyInheritedSettings(program));

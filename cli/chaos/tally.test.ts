@@ -24,7 +24,7 @@ function allWell(): Evidence {
   };
 }
 
-const good = { lost: [], chargedTwice: [], notifiedTwice: [], outOfOrder: [], unknown: [] };
+const good = { lost: [], chargedTwice: [], notifiedTwice: [], outOfOrder: [], unknown: [], unfinished: [] };
 
 test("nothing wrong is nothing wrong, whatever others do meanwhile", () => {
   const evidence = allWell();
@@ -103,4 +103,12 @@ test("an order that nobody was told of is one too many, unless a client gave up 
   evidence.accepted.pop();
   expect(tallyOf(evidence).unknown).toEqual([a2]);
   expect(tallyOf({ ...evidence, unanswered: 1 }).unknown).toEqual([]);
+});
+
+test("an order that was paid and stays so is unfinished", () => {
+  const evidence = allWell();
+  evidence.orders[0] = { orderId: a1, state: "paid" };
+  const tally = tallyOf(evidence);
+  expect(tally).toMatchObject({ lost: [], unfinished: [a1] });
+  expect(holds(tally)).toBe(false);
 });

@@ -37,12 +37,24 @@ export interface Tally {
   outOfOrder: string[];
   /** Orders in the store that no client knows of, beyond those whose clients gave up. */
   unknown: string[];
+  /** Accepted orders that are still on their way: something waits that nothing wakes. */
+  unfinished: string[];
   /** How often a mail that the sink had came again: delivered twice, and known by its Message-ID. */
   repeatedMails: number;
 }
 
 /** The faults that make a run fail. */
-export const faults = ["lost", "chargedTwice", "notifiedTwice", "outOfOrder", "unknown"] as const;
+export const faults = [
+  "lost",
+  "chargedTwice",
+  "notifiedTwice",
+  "outOfOrder",
+  "unknown",
+  "unfinished",
+] as const;
+
+/** States that an order does not leave by itself. */
+const finalStates: ReadonlySet<string> = new Set(["confirmed", "declined", "refunded", "cancelled"]);
 
 /** States of a payment that is or was captured, and the states of one that the provider has declined. */
 const capturedStates: ReadonlySet<string> = new Set(["captured", "refunding", "refunded"]);
@@ -87,6 +99,9 @@ export function tallyOf(evidence: Evidence): Tally {
     ],
     // One that a client gave up on may be there or not.
     unknown: unknown.slice(unanswered),
+    unfinished: evidence.orders
+      .filter(({ orderId, state }) => own.has(orderId) && !finalStates.has(state))
+      .map((order) => order.orderId),
     repeatedMails: mails.reduce((sum, { doubles }) => sum + doubles, 0),
   };
 }

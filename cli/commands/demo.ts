@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { interruptible } from "../demo/interruptible.ts";
 import { describe, markdown } from "../demo/storage/report.ts";
 import { demoStorage } from "../demo/storage/storage.ts";
+import { interruptible } from "../interruptible.ts";
 import { printResult, say } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
 import { stackOf, wantsJson } from "./options.ts";

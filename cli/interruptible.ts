@@ -1,4 +1,4 @@
-import { LabError } from "../errors.ts";
+import { LabError } from "./errors.ts";
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -6,9 +6,13 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * Runs what must clean up after itself: a first Ctrl-C (or SIGTERM, or a closed terminal) aborts the signal that `run` is given,
  * and more of them don't end the process while it cleans up.
  *
+ * @param afterwards how things are once it has cleaned up
  * @throws LabError "interrupted" when it was, after `run` has ended
  */
-export async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function interruptible<T>(
+  run: (signal: AbortSignal) => Promise<T>,
+  afterwards = "what it made is removed",
+): Promise<T> {
   const controller = new AbortController();
   const onInterrupt = () => controller.abort();
   for (const signal of signals) {
@@ -23,7 +27,7 @@ export async function interruptible<T>(run: (signal: AbortSignal) => Promise<T>)
       throw new LabError(
         "interrupted",
         "interrupted",
-        "It was interrupted; what it made is removed.",
+        `It was interrupted; ${afterwards}.`,
         "Run it again for the whole of it.",
       );
     }

@@ -1,0 +1,113 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Outputs } from "../outputs.ts";
+import type { Person, ShopAnswer, ShopClient } from "../shop-client.ts";
+import type { Gate } from "./gate.ts";
+import type { AcceptedOrder } from "./tally.ts";
+
+/** Someone who orders, one order after another. */
+export interface Customer {
+  userId: number;
+  person: Person;
+}
+
+/** What clients have been told so far. */
+export interface Told {
+  accepted: AcceptedOrder[];
+  /** Definite refusals: what the service has said. */
+  refused: string[];
+  /** How many orders clients gave up on. */
+  unanswered: number;
+  /** How often a request was sent again because it had no definite answer. */
+  retries: number;
+}
+
+/** How long a client tries to place one order. */
+const giveUpAfterMs = 180_000;
+
+const firstPauseMs = 50;
+const longestPauseMs = 1000;
+
+/** What is ordered: enough of it for every order, at a price far below what is declined. */
+const priceCents = 1000;
+
+/** Makes a product for the run, with a unit for every order. */
+export async function stockProduct(shop: ShopClient, outputs: Outputs, orders: number): Promise<string> {
+  const admin = await shop.login(outputs.credentials.shopAdmin);
+  const sku = `chaos-${randomBytes(6).toString("hex")}`;
+  await admin.ask("PUT", `/api/products/${sku}`, {
+    body: { name: "Something that survives", category: "chaos", priceCents, stock: orders },
+  });
+  return sku;
+}
+
+/** Registers customers who have never ordered before. */
+export async function registerCustomers(shop: ShopClient, count: number): Promise<Customer[]> {
+  const run = randomBytes(6).toString("hex");
+  return Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const name = `Customer ${index + 1} of ${run}`;
+      const email = `chaos-${run}-${index + 1}@example.org`;
+      const person = await shop.register({ name, email, password: randomBytes(12).toString("base64url") });
+      return { person, userId: await person.id() };
+    }),
+  );
+}
+
+/**
+ * Lets customers order through the gate until it is closed, each one order after another, all customers at once.
+ *
+ * @param told is added to as answers come
+ */
+export async function placeOrders(
+  customers: readonly Customer[],
+  sku: string,
+  gate: Gate,
+  told: Told,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    customers.map(async (customer) => {
+      while (await gate.pass()) {
+        await placeOrder(customer, sku, told, signal);
+      }
+    }),
+  );
+}
+
+/** Sends the same order with the same key until it is accepted or refused: nobody knows what a lost answer said. */
+async function placeOrder(
+  { person, userId }: Customer,
+  sku: string,
+  told: Told,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = randomUUID();
+  const deadline = Date.now() + giveUpAfterMs;
+  for (let pauseMs = firstPauseMs; Date.now() < deadline; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    const answer = await person
+      .send("POST", "/api/orders", {
+        headers: { "idempotency-key": key },
+        body: { lines: [{ sku, quantity: 1 }] },
+      })
+      .catch(() => undefined);
+    if (answer?.status === 201) {
+      told.accepted.push({ orderId: (answer.body as { orderId: string }).orderId, userId });
+      return;
+    }
+    if (answer && isDefinite(answer)) {
+      told.refused.push(
+        `${answer.status}: ${(answer.body as { detail?: string } | undefined)?.detail ?? ""}`,
+      );
+      return;
+    }
+    told.retries += 1;
+    await delay(pauseMs, undefined, { signal });
+  }
+  told.unanswered += 1;
+}
+
+/** Whether an answer says for good that there is no order: a failure of a server, or "not now", does not. */
+function isDefinite({ status }: ShopAnswer): boolean {
+  return status < 500 && status !== 408 && status !== 409 && status !== 425 && status !== 429;
+}

@@ -1,0 +1,127 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { request } from "undici";
+import { readCluster, unhealthy } from "../cluster.ts";
+import { up } from "../commands/up.ts";
+import { LabError } from "../errors.ts";
+import type { Outputs } from "../outputs.ts";
+import { labProcessesOf } from "../processes.ts";
+import type { Stack } from "../stack.ts";
+import type { PlannedKill } from "./schedule.ts";
+
+/** A process that was killed. */
+export interface Kill {
+  target: string;
+  /** Whose process it was. */
+  job: string;
+  pid: number;
+  /** Since the first order was posted. */
+  atMs: number;
+  /** How long it took until it, or what replaces it, was healthy again. */
+  recoveredAfterMs: number;
+}
+
+interface AllocationStub {
+  ID: string;
+  ClientStatus: string;
+}
+
+/** How long Nomad may take to bring something back. */
+const recoveryMs = 120_000;
+const pollMs = 100;
+
+/**
+ * Sends SIGKILL to a process of the stack, and waits until what it belongs to is healthy again. A task comes back by Nomad, Nomad
+ * itself by `pulumi up`.
+ *
+ * @throws LabError when it is not there, or does not come back
+ */
+export async function killAndWait(
+  stack: Stack,
+  outputs: Outputs,
+  plan: PlannedKill,
+  startedMs: number,
+): Promise<Kill> {
+  const { pid, tasks } = await poll(`${plan.job} to have a process`, async () => {
+    const tasks = await pidsFor(stack, outputs, { ...plan, process: "task" });
+    const [pid] = await pidsFor(stack, outputs, plan);
+    if (pid === undefined) {
+      return undefined;
+    }
+    process.kill(pid, "SIGKILL");
+    return { pid, tasks };
+  });
+  const killedMs = performance.now();
+  if (plan.process === "agent") {
+    await up(stack);
+  } else {
+    await poll(`${plan.job} to come back`, async () => {
+      const now = await pidsFor(stack, outputs, { ...plan, process: "task" });
+      const isReplaced =
+        now.length > 0 && now.length >= tasks.length && !now.every((one) => tasks.includes(one));
+      return isReplaced && (await isHealthy(outputs, plan.job)) ? true : undefined;
+    });
+  }
+  return {
+    target: plan.target,
+    job: plan.job,
+    pid,
+    atMs: Math.round(killedMs - startedMs),
+    recoveredAfterMs: Math.round(performance.now() - killedMs),
+  };
+}
+
+/** The processes of a stack that a plan means, read from what runs, not from what should. */
+async function pidsFor(
+  stack: Stack,
+  outputs: Outputs,
+  { job, process: kind }: PlannedKill,
+): Promise<number[]> {
+  const isAgent = kind === "agent";
+  const owners = isAgent ? [job] : await runningAllocations(outputs, job);
+  return labProcessesOf(stack.folders.stack)
+    .filter((process) => process.kind === kind)
+    .filter(({ of }) => owners.some((owner) => (isAgent ? of === owner : of.startsWith(`${owner}/`))))
+    .map(({ pid }) => pid);
+}
+
+/** The ids of the allocations of a job that run. */
+export async function runningAllocations({ urls, credentials }: Outputs, job: string): Promise<string[]> {
+  const { statusCode, body } = await request(
+    new URL(`/v1/job/${encodeURIComponent(job)}/allocations`, urls.nomad),
+    { headers: { "x-nomad-token": credentials.nomadToken } },
+  );
+  if (statusCode !== 200) {
+    throw new Error(`Nomad answered ${statusCode}: ${await body.text()}`);
+  }
+  const allocations = (await body.json()) as AllocationStub[];
+  return allocations.filter(({ ClientStatus }) => ClientStatus === "running").map(({ ID }) => ID);
+}
+
+/** Whether every check of a job passes. */
+export async function isHealthy(outputs: Outputs, job: string): Promise<boolean> {
+  const cluster = await readCluster(outputs);
+  const jobs = cluster.jobs.filter(({ name }) => name === job);
+  return jobs.length > 0 && unhealthy({ ...cluster, jobs }).length === 0;
+}
+
+/**
+ * Polls until there is something; errors count as not yet, because what is asked may be what was killed.
+ *
+ * @throws LabError when there is nothing in time
+ */
+export async function poll<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + recoveryMs;
+  while (Date.now() < deadline) {
+    const found = await look().catch(() => undefined);
+    if (found !== undefined) {
+      return found;
+    }
+    await delay(pollMs);
+  }
+  throw new LabError(
+    "failed",
+    "no-recovery",
+    `Waited ${recoveryMs / 1000} s in vain for ${what}.`,
+    "./lab status shows what is unhealthy; ./lab up starts what is missing.",
+  );
+}
