@@ -8,8 +8,8 @@ import {
   type ShopEvent,
   schemas,
 } from "@lab/messaging";
-import { pino } from "pino";
 import type { NatsServer } from "../servers/nats.ts";
+import { silentLog } from "./silent-log.ts";
 
 /** The events of a NATS server: all that are published, and a way to publish more. */
 export class EventLog {
@@ -22,7 +22,7 @@ export class EventLog {
     this.#messaging = connectMessaging({
       environment: nats.environmentOf("operator"),
       name: "test",
-      log: pino({ enabled: false }),
+      log: silentLog,
     });
     const keep = async (event: ShopEvent) => {
       this.events.push(event);

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectMysql, migrateMysql } from "@lab/mysql";
 import { createServiceTokens } from "@lab/service-kit";
-import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type ConsulServer, startConsul } from "../../../tests/servers/consul.ts";
 import { type ServiceProcess, startService } from "../../../tests/servers/service.ts";
+import { silentLog } from "../../../tests/support/silent-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import { migrations as notificationMigrations } from "../../notification/src/migrations.ts";
 import { limitCents, orderOf, startWorld, stringsOf, type World } from "./testing/world.ts";
@@ -27,7 +27,7 @@ beforeAll(async () => {
     startService("mail", { DATA_DIR: folder, SMTP_PORT: "0" }),
   ]);
   const pool = connectMysql(world.mysql.environmentOf("notification"));
-  await migrateMysql(pool, pino({ enabled: false }), notificationMigrations);
+  await migrateMysql(pool, silentLog, notificationMigrations);
   await pool.end();
   notification = await startNotification();
   await letConsulBeRead();

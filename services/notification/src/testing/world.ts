@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectMysql, migrateMysql } from "@lab/mysql";
 import type { Pool } from "mysql2/promise";
-import { pino } from "pino";
 import { type Identities, startIdentities } from "../../../../tests/servers/identities.ts";
 import { type MysqlServer, startMysql } from "../../../../tests/servers/mysql.ts";
 import { type NatsServer, startNats } from "../../../../tests/servers/nats.ts";
 import { type ServiceProcess, startService } from "../../../../tests/servers/service.ts";
 import { EventLog } from "../../../../tests/support/event-log.ts";
+import { silentLog } from "../../../../tests/support/silent-log.ts";
 import { migrations } from "../migrations.ts";
 import { type SmtpWire, startSmtpWire } from "./smtp-wire.ts";
 
@@ -58,7 +58,7 @@ export async function startWorld(): Promise<World> {
   await startSink();
   const wire = await startSmtpWire(smtpPort);
   const pool = connectMysql(mysql.environmentOf("notification"));
-  await migrateMysql(pool, pino({ enabled: false }), migrations);
+  await migrateMysql(pool, silentLog, migrations);
   const log = new EventLog(nats);
   const serviceTokenKey = randomUUID();
   const ask = async (path: string) => (await fetch(`${sink.url}${path}`)).json();

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import type { DataOf } from "@lab/messaging";
 import { connectMysql, migrateMysql } from "@lab/mysql";
 import type { Pool } from "mysql2/promise";
-import { pino } from "pino";
 import { type Identities, startIdentities } from "../../../../tests/servers/identities.ts";
 import { type MysqlServer, startMysql } from "../../../../tests/servers/mysql.ts";
 import { type NatsServer, startNats } from "../../../../tests/servers/nats.ts";
 import { type ServiceProcess, startService } from "../../../../tests/servers/service.ts";
 import { EventLog } from "../../../../tests/support/event-log.ts";
+import { silentLog } from "../../../../tests/support/silent-log.ts";
 import { migrations } from "../migrations.ts";
 import { findPayment, type PaymentRow } from "../payments.ts";
 
@@ -68,7 +68,7 @@ export async function startWorld(...otherDatabases: string[]): Promise<World> {
     },
   };
   const pool = connectMysql(mysql.environmentOf("payment"));
-  await migrateMysql(pool, pino({ enabled: false }), migrations);
+  await migrateMysql(pool, silentLog, migrations);
   const log = new EventLog(nats);
   const serviceTokenKey = randomUUID();
 
