@@ -1,6 +1,6 @@
 import ansis from "ansis";
 import { Command } from "commander";
-import { serviceNames, variants } from "../../infra/shop/services.ts";
+import { serviceNames, stoppedNames } from "../../infra/shop/services.ts";
 import { type Instance, type JobSummary, readCluster } from "../cluster.ts";
 import { printResult, table } from "../output.ts";
 import { notRunning, type Outputs, outputsOf } from "../outputs.ts";
@@ -32,7 +32,7 @@ export interface StatusReport {
 /** The order in which people look for things. */
 const order: string[] = [
   ...serviceNames,
-  ...Object.keys(variants),
+  ...stoppedNames,
   ...["mysql", "mongodb", "redis", "cassandra", "neo4j", "nats", "artifacts"],
 ];
 

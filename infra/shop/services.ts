@@ -246,6 +246,20 @@ export const variants: Readonly<Record<string, VariantRow>> = {
   },
 };
 
+/**
+ * All services in one process, to compare: `services/monolith` with the accounts of all. Its order service asks it, and no
+ * other, for prices, and works by the queue.
+ */
+export const monolith = {
+  name: "monolith",
+  description: "The whole shop in one process, to compare.",
+  memoryMib: 384,
+  settings: {
+    order: { CHAIN: "async", PRODUCT_SERVICE: "monolith", PAYMENT_SERVICE: "monolith" },
+    payment: { CHAIN: "async", NOTIFICATION_SERVICE: "monolith" },
+  } as Partial<Record<ServiceName, Record<string, string>>>,
+};
+
 export type ServiceName = keyof typeof services;
 
 export const serviceNames = Object.keys(services) as [ServiceName, ...ServiceName[]];
@@ -254,6 +268,9 @@ export const serviceNames = Object.keys(services) as [ServiceName, ...ServiceNam
 export function rowOf(name: ServiceName): ServiceRow {
   return services[name];
 }
+
+/** The jobs of which no instance runs until a command scales them. */
+export const stoppedNames: string[] = [...Object.keys(variants), monolith.name];
 
 /** The services that have an account of a store. */
 export function servicesWith(store: Store): ServiceName[] {

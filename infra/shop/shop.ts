@@ -2,9 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ArtifactStore } from "../platform/artifact-store.ts";
 import type { Platform } from "../platform/platform.ts";
 import { HonoService } from "./hono-service.ts";
-import { rowOf, type ServiceName, serviceNames, variants } from "./services.ts";
+import { monolith, rowOf, type ServiceName, serviceNames, variants } from "./services.ts";
 import { type ShopUrls, shopUrls } from "./urls.ts";
-import { type Ground, variablesOf } from "./variables.ts";
+import { type Ground, type Variables, variablesOf } from "./variables.ts";
 
 /** The services of the shop, each with the stores that fit it, and the gateway in front of them. */
 export class Shop extends pulumi.ComponentResource {
@@ -30,9 +30,34 @@ export class Shop extends pulumi.ComponentResource {
       const variables = { ...runs.variables, settings: { ...runs.variables.settings, ...settings } };
       new HonoService(variant, platform, { artifacts, description, runs, ...variables, count: 0 }, own);
     }
+    const parts = [...services].filter(([service]) => service !== "gateway" && !rowOf(service).isOutside);
+    const { description, memoryMib } = monolith;
+    new HonoService(
+      monolith.name,
+      platform,
+      { artifacts, description, memoryMib, ...together(parts), count: 0 },
+      own,
+    );
     this.urls = shopUrls(platform.environment.ports);
     this.registerOutputs({ urls: this.urls });
   }
+}
+
+/** The variables of several services for one process: each has the name of its service before it (`USER__MYSQL_HOST`). */
+function together(services: Array<[ServiceName, HonoService]>): Variables {
+  const prefixed = <T>(name: ServiceName, variables: Record<string, T>): Record<string, T> => {
+    const prefix = `${name.replaceAll("-", "_").toUpperCase()}__`;
+    return Object.fromEntries(Object.entries(variables).map(([key, value]) => [`${prefix}${key}`, value]));
+  };
+  return {
+    settings: Object.assign(
+      {},
+      ...services.map(([name, { variables }]) =>
+        prefixed(name, { ...variables.settings, ...monolith.settings[name] }),
+      ),
+    ),
+    secrets: Object.assign({}, ...services.map(([name, { variables }]) => prefixed(name, variables.secrets))),
+  };
 }
 
 /** What a service's row says of its jobs. */
