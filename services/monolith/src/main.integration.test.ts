@@ -98,7 +98,14 @@ test("the services of the shop answer from one process, each from its own store"
   expect(product.status).toBe(503);
   expect(product.headers.get("retry-after")).toBe("1");
   expect(await product.json()).toMatchObject({ detail: expect.stringContaining("product") });
-  for (const area of ["cart/me", "orders", "payments/1", "notifications", "analytics/rows/1", "social/path"]) {
+  for (const area of [
+    "cart/me",
+    "orders",
+    "payments/1",
+    "notifications",
+    "analytics/rows/1",
+    "social/path",
+  ]) {
     expect((await fetch(`${monolith.url}/api/${area}`)).status, area).not.toBe(404);
   }
   const lines = monolith.logged.map((line) => JSON.parse(line));
