@@ -1,26 +1,75 @@
 import { Command } from "commander";
+import { benchOrders, type OrdersBenchmark } from "../bench/orders.ts";
 import { benchUp, type UpBenchmark } from "../bench/up.ts";
+import { interruptible } from "../demo/interruptible.ts";
 import { size } from "../machine.ts";
 import { printResult, table } from "../output.ts";
+import { outputsOf } from "../outputs.ts";
 import { installMissingTools } from "../tool-progress.ts";
-import { wantsJson } from "./options.ts";
+import { stackOf, wantsJson, wholeNumber } from "./options.ts";
 
 export function benchCommand(): Command {
-  return new Command("bench").description("measure the lab itself").addCommand(
-    new Command("up")
-      .description(
-        "cold, warm and no-op starts and memory of a throw-away stack, beside each server by itself",
-      )
-      .option("--json", "print the result as JSON")
-      .action(async (_options, command: Command) => {
-        await installMissingTools();
-        const result = await benchUp();
-        printResult(wantsJson(command), result, () => describe(result));
-      }),
-  );
+  return new Command("bench")
+    .description("measure the lab itself")
+    .addCommand(upCommand())
+    .addCommand(ordersCommand());
 }
 
-function describe(result: UpBenchmark): string {
+function upCommand(): Command {
+  return new Command("up")
+    .description("cold, warm and no-op starts and memory of a throw-away stack, beside each server by itself")
+    .option("--json", "print the result as JSON")
+    .action(async (_options, command: Command) => {
+      await installMissingTools();
+      const result = await benchUp();
+      printResult(wantsJson(command), result, () => describeUp(result));
+    });
+}
+
+function ordersCommand(): Command {
+  return new Command("orders")
+    .description(
+      "orders that the order service accepts a second, beside its transactions alone; and the time until the mail",
+    )
+    .option("--seconds <n>", "how long a round is", wholeNumber(1, 60), 2)
+    .option("--json", "print the result as JSON")
+    .action(async ({ seconds }: { seconds: number }, command: Command) => {
+      const stack = stackOf(command);
+      const outputs = await outputsOf(stack);
+      const result = await interruptible((signal) => benchOrders(stack, outputs, seconds, signal));
+      printResult(wantsJson(command), result, () => describeOrders(result));
+    });
+}
+
+function describeOrders({
+  ordersPerSecond,
+  transactionsPerSecond,
+  ratio,
+  acceptToMailMs,
+  spread,
+  settings,
+}: OrdersBenchmark): string {
+  const { roundSeconds, clients, connections, flushAtCommit, mails, mailOrdersPerSecond } = settings;
+  return [
+    table(
+      ["what", "measured", "of the rounds"],
+      [
+        ["orders accepted and told of, a second", ordersPerSecond, spread.ordersPerSecond.join(" to ")],
+        ["transactions a second", transactionsPerSecond, spread.transactionsPerSecond.join(" to ")],
+        ["ratio", ratio, "aim: 0.6"],
+        ["from acceptance to mail, half of them", `${acceptToMailMs.p50} ms`, ""],
+        ["from acceptance to mail, 99 of 100", `${acceptToMailMs.p99} ms`, ""],
+      ],
+    ),
+    "",
+    `Rounds of ${roundSeconds} s; ${clients} customers at once; ${connections} connections to MySQL either way, ` +
+      `innodb_flush_log_at_trx_commit = ${flushAtCommit}.`,
+    "A transaction holds one order. The service commits those that come at the same time together; other services",
+    `get no events meanwhile. The time until the mail is of ${mails} orders, ${mailOrdersPerSecond} a second, with all services.`,
+  ].join("\n");
+}
+
+function describeUp(result: UpBenchmark): string {
   const { coldMs, warmMs, noopMs, slowestServerMs, emptyProgramNoopMs, residentBytes, serversMs } = result;
   return table(
     ["what", "measured", "beside"],

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { openStack, type Stack } from "../stack.ts";
 
 /** The stack that `--stack` names. */
@@ -9,4 +9,15 @@ export function stackOf(command: Command): Stack {
 /** Whether `--json` was given. */
 export function wantsJson(command: Command): boolean {
   return (command.optsWithGlobals() as { json?: boolean }).json === true;
+}
+
+/** Reads an option's value as a whole number from `min` to `max`. */
+export function wholeNumber(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < min || number > max) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return number;
+  };
 }

@@ -23,7 +23,11 @@ const maxTableLockTries = 100;
  * keeps the others waiting, and is gone with the connection of one that dies. MySQL commits each `CREATE` and `ALTER` by
  * itself, so the statements are repeated after a crash between them.
  */
-export async function migrateMysql(pool: Pool, log: Logger, migrations: readonly Migration[]): Promise<void> {
+export async function migrateMysql(
+  pool: Pool,
+  log: Pick<Logger, "info">,
+  migrations: readonly Migration[],
+): Promise<void> {
   const connection = await pool.getConnection();
   try {
     const [[lock]] = await connection.query<RowDataPacket[]>(

@@ -1,0 +1,206 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Pool, RowDataPacket } from "mysql2/promise";
+import { mysqlEnvironment } from "../../packages/mysql/src/environment.ts";
+import { readCluster } from "../cluster.ts";
+import { LabError } from "../errors.ts";
+import { say } from "../output.ts";
+import { notRunning, type Outputs } from "../outputs.ts";
+import type { Stack } from "../stack.ts";
+import { median, percentile } from "../statistics.ts";
+import { untilConsumersIdle, whileConsumersPause } from "./orders/consumers.ts";
+import { orderFor, type Shopping } from "./orders/load.ts";
+import { mailTimesMs } from "./orders/mail-times.ts";
+import { createScratch } from "./orders/scratch.ts";
+import { registerShoppers } from "./orders/shoppers.ts";
+import { transactFor } from "./orders/transactions.ts";
+
+/** One round of each. */
+export interface Round {
+  transactionsPerSecond: number;
+  /** Counted until the outbox was empty again. */
+  ordersPerSecond: number;
+  accepted: number;
+  /** How long the relay went on after the last answer. */
+  drainedAfterMs: number;
+}
+
+/** What `lab bench orders` measures. */
+export interface OrdersBenchmark {
+  /** Medians of the rounds. */
+  ordersPerSecond: number;
+  transactionsPerSecond: number;
+  ratio: number;
+  acceptToMailMs: { p50: number; p99: number };
+  /** The lowest and the highest of the rounds. */
+  spread: { ordersPerSecond: [number, number]; transactionsPerSecond: [number, number] };
+  rounds: Round[];
+  settings: {
+    roundSeconds: number;
+    /** Customers who order at the same time. */
+    clients: number;
+    /** To MySQL, of the order service and of the transactions without it. */
+    connections: number;
+    /** `innodb_flush_log_at_trx_commit`: with 1 every commit is on the disk before it is acknowledged. */
+    flushAtCommit: number;
+    /** While the time until the mail was measured. */
+    mails: number;
+    mailOrdersPerSecond: number;
+  };
+}
+
+const roundCount = 3;
+const warmUpMs = 1000;
+const clients = 32;
+const mailPace = { ordersPerSecond: 10, orders: 100 };
+const { MYSQL_CONNECTIONS: connections } = mysqlEnvironment.pick({ MYSQL_CONNECTIONS: true }).parse({});
+const drainWithinMs = 60_000;
+const drainPollMs = 10;
+
+/**
+ * Measures how many orders a second the order service accepts, beside its own transactions without the service around them; and
+ * how long it takes from an order to its mail.
+ *
+ * The other services get no events while rounds are measured: what they do with an order has its time, and is no part of
+ * accepting it.
+ */
+export async function benchOrders(
+  stack: Stack,
+  outputs: Outputs,
+  roundSeconds: number,
+  signal: AbortSignal,
+): Promise<OrdersBenchmark> {
+  const origin = await originOf(stack, outputs, "order");
+  const { mysql } = outputs.credentials;
+  await untilConsumersIdle(
+    outputs,
+    (pending) => say(`  waiting until ${pending} events of earlier orders are handled`),
+    signal,
+  );
+  say("  registering customers");
+  const shoppers = await registerShoppers(outputs, 2 * clients);
+  const shopping: Shopping = { origin, ...shoppers };
+  const scratch = await createScratch(mysql, connections);
+  try {
+    say("  from order to mail");
+    const timesMs = await mailTimesMs(shopping, outputs.urls.mail, mailPace, signal);
+    const rounds = await whileConsumersPause(outputs, async () => {
+      await round(scratch.pool, shopping, shoppers.userIds, warmUpMs);
+      const measured: Round[] = [];
+      while (measured.length < roundCount) {
+        signal.throwIfAborted();
+        const result = await round(scratch.pool, shopping, shoppers.userIds, roundSeconds * 1000);
+        say(
+          `  round ${measured.length + 1}: ${result.transactionsPerSecond} transactions/s, ` +
+            `${result.ordersPerSecond} orders/s`,
+        );
+        measured.push(result);
+      }
+      return measured;
+    });
+    return {
+      ...summary(rounds),
+      acceptToMailMs: timesOf(timesMs),
+      rounds,
+      settings: {
+        roundSeconds,
+        clients,
+        connections,
+        flushAtCommit: await flushAtCommit(scratch.pool),
+        mails: timesMs.length,
+        mailOrdersPerSecond: mailPace.ordersPerSecond,
+      },
+    };
+  } finally {
+    await scratch.remove();
+    await shoppers.close();
+  }
+}
+
+function summary(
+  rounds: Round[],
+): Pick<OrdersBenchmark, "ordersPerSecond" | "transactionsPerSecond" | "ratio" | "spread"> {
+  const orders = rounds.map(({ ordersPerSecond }) => ordersPerSecond);
+  const transactions = rounds.map(({ transactionsPerSecond }) => transactionsPerSecond);
+  return {
+    ordersPerSecond: Math.round(median(orders)),
+    transactionsPerSecond: Math.round(median(transactions)),
+    ratio: Math.round((median(orders) / median(transactions)) * 1000) / 1000,
+    spread: { ordersPerSecond: rangeOf(orders), transactionsPerSecond: rangeOf(transactions) },
+  };
+}
+
+function rangeOf(sample: number[]): [number, number] {
+  return [Math.min(...sample), Math.max(...sample)];
+}
+
+function timesOf(timesMs: number[]): { p50: number; p99: number } {
+  if (timesMs.length < mailPace.orders) {
+    throw new LabError(
+      "failed",
+      "no-mail",
+      `Of ${mailPace.orders} orders ${timesMs.length} have a mail.`,
+      "./lab status shows what is unhealthy; ./lab logs order, payment and notification say what they did.",
+    );
+  }
+  return { p50: percentile(timesMs, 0.5), p99: percentile(timesMs, 0.99) };
+}
+
+async function round(scratch: Pool, shopping: Shopping, userIds: number[], forMs: number): Promise<Round> {
+  await scratch.query("TRUNCATE outbox");
+  const transactionsFromMs = performance.now();
+  const committed = await transactFor(scratch, { lines: shopping.lines, userIds }, connections, forMs);
+  const transactionsMs = performance.now() - transactionsFromMs;
+
+  const ordersFromMs = performance.now();
+  const { accepted, refused } = await orderFor(shopping, clients, forMs);
+  const answeredMs = performance.now();
+  if (Object.keys(refused).length > 0 || accepted === 0 || committed === 0) {
+    throw new LabError(
+      "failed",
+      "refused",
+      `${accepted} orders were accepted, others refused (by status: ${JSON.stringify(refused)}).`,
+      "./lab logs order says why.",
+    );
+  }
+  await untilDrained(scratch);
+  const drainedMs = performance.now();
+  return {
+    transactionsPerSecond: Math.round(committed / (transactionsMs / 1000)),
+    ordersPerSecond: Math.round(accepted / ((drainedMs - ordersFromMs) / 1000)),
+    accepted,
+    drainedAfterMs: Math.round(drainedMs - answeredMs),
+  };
+}
+
+/** Waits until the relay has published everything that the order service has written. */
+async function untilDrained(pool: Pool): Promise<void> {
+  const deadline = Date.now() + drainWithinMs;
+  while ((await numberOf(pool, "SELECT COUNT(*) FROM `order`.outbox")) > 0) {
+    if (Date.now() > deadline) {
+      throw new LabError(
+        "failed",
+        "not-drained",
+        `Events still wait in the outbox after ${drainWithinMs / 1000} s.`,
+        "./lab logs order says what its relay waits for.",
+      );
+    }
+    await delay(drainPollMs);
+  }
+}
+
+function flushAtCommit(pool: Pool): Promise<number> {
+  return numberOf(pool, "SELECT @@innodb_flush_log_at_trx_commit");
+}
+
+async function numberOf(pool: Pool, statement: string): Promise<number> {
+  const [[row]] = await pool.query<RowDataPacket[]>({ sql: statement, rowsAsArray: true });
+  return Number(row?.[0]);
+}
+
+async function originOf(stack: Stack, outputs: Outputs, service: string): Promise<string> {
+  const [instance] = (await readCluster(outputs)).instances.get(service) ?? [];
+  if (!instance) {
+    throw notRunning(stack, service);
+  }
+  return `http://${instance.address}`;
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from "node:crypto";
+import { Pool } from "undici";
+
+/** What customers of the load order. */
+export interface Shopping {
+  /** Of the order service's instance. */
+  origin: string;
+  /** A token for each customer; they order in turn. */
+  tokens: readonly string[];
+  lines: ReadonlyArray<{ sku: string; quantity: number }>;
+}
+
+/** What became of the requests. */
+export interface LoadResult {
+  accepted: number;
+  /** How many were not, by status; those without an answer count as 0. */
+  refused: Record<number, number>;
+}
+
+/** Orders over so many connections, each again as soon as it has its answer, for a while. */
+export async function orderFor(shopping: Shopping, connections: number, forMs: number): Promise<LoadResult> {
+  const { origin, tokens, lines } = shopping;
+  const pool = new Pool(origin, { connections });
+  const body = JSON.stringify({ lines });
+  const result: LoadResult = { accepted: 0, refused: {} };
+  const endMs = performance.now() + forMs;
+  let turn = 0;
+  async function customer(): Promise<void> {
+    while (performance.now() < endMs) {
+      const status = await order(pool, tokens[turn++ % tokens.length] as string, body);
+      if (status === 201) {
+        result.accepted++;
+      } else {
+        result.refused[status] = (result.refused[status] ?? 0) + 1;
+      }
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: connections }, customer));
+  } finally {
+    await pool.close();
+  }
+  return result;
+}
+
+async function order(pool: Pool, token: string, body: string): Promise<number> {
+  try {
+    const answer = await pool.request({
+      method: "POST",
+      path: "/api/orders",
+      headers: {
+        authorization: `Bearer ${token}`,
+        "content-type": "application/json",
+        "idempotency-key": randomUUID(),
+      },
+      body,
+    });
+    await answer.body.dump();
+    return answer.statusCode;
+  } catch {
+    return 0;
+  }
+}
