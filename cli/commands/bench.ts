@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { benchOrders, type OrdersBenchmark } from "../bench/orders.ts";
 import { benchUp, type UpBenchmark } from "../bench/up.ts";
-import { interruptible } from "../demo/interruptible.ts";
+import { interruptible } from "../interruptible.ts";
 import { size } from "../machine.ts";
 import { printResult, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
