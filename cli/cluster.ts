@@ -98,6 +98,13 @@ export function unhealthy({ jobs, instances }: Cluster): string[] {
     });
 }
 
+/** Whether every check of a job passes. */
+export async function isHealthy(outputs: Outputs, job: string): Promise<boolean> {
+  const cluster = await readCluster(outputs);
+  const jobs = cluster.jobs.filter(({ name }) => name === job);
+  return jobs.length > 0 && unhealthy({ ...cluster, jobs }).length === 0;
+}
+
 function countOf({ TaskGroups }: ScaleStatus): number {
   return Object.values(TaskGroups).reduce((sum, { Desired }) => sum + Desired, 0);
 }

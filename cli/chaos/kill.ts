@@ -1,9 +1,8 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { request } from "undici";
-import { readCluster, unhealthy } from "../cluster.ts";
+import { isHealthy } from "../cluster.ts";
 import { up } from "../commands/up.ts";
-import { LabError } from "../errors.ts";
+import { runningAllocations } from "../nomad-jobs.ts";
 import type { Outputs } from "../outputs.ts";
+import { poll } from "../poll.ts";
 import { labProcessesOf } from "../processes.ts";
 import type { Stack } from "../stack.ts";
 import type { PlannedKill } from "./schedule.ts";
@@ -19,15 +18,6 @@ export interface Kill {
   /** How long it took until it, or what replaces it, was healthy again. */
   recoveredAfterMs: number;
 }
-
-interface AllocationStub {
-  ID: string;
-  ClientStatus: string;
-}
-
-/** How long Nomad may take to bring something back. */
-const recoveryMs = 120_000;
-const pollMs = 100;
 
 /**
  * Sends SIGKILL to a process of the stack, and waits until what it belongs to is healthy again. A task comes back by Nomad, Nomad
@@ -82,46 +72,4 @@ async function pidsFor(
     .filter((process) => process.kind === kind)
     .filter(({ of }) => owners.some((owner) => (isAgent ? of === owner : of.startsWith(`${owner}/`))))
     .map(({ pid }) => pid);
-}
-
-/** The ids of the allocations of a job that run. */
-export async function runningAllocations({ urls, credentials }: Outputs, job: string): Promise<string[]> {
-  const { statusCode, body } = await request(
-    new URL(`/v1/job/${encodeURIComponent(job)}/allocations`, urls.nomad),
-    { headers: { "x-nomad-token": credentials.nomadToken } },
-  );
-  if (statusCode !== 200) {
-    throw new Error(`Nomad answered ${statusCode}: ${await body.text()}`);
-  }
-  const allocations = (await body.json()) as AllocationStub[];
-  return allocations.filter(({ ClientStatus }) => ClientStatus === "running").map(({ ID }) => ID);
-}
-
-/** Whether every check of a job passes. */
-export async function isHealthy(outputs: Outputs, job: string): Promise<boolean> {
-  const cluster = await readCluster(outputs);
-  const jobs = cluster.jobs.filter(({ name }) => name === job);
-  return jobs.length > 0 && unhealthy({ ...cluster, jobs }).length === 0;
-}
-
-/**
- * Polls until there is something; errors count as not yet, because what is asked may be what was killed.
- *
- * @throws LabError when there is nothing in time
- */
-export async function poll<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + recoveryMs;
-  while (Date.now() < deadline) {
-    const found = await look().catch(() => undefined);
-    if (found !== undefined) {
-      return found;
-    }
-    await delay(pollMs);
-  }
-  throw new LabError(
-    "failed",
-    "no-recovery",
-    `Waited ${recoveryMs / 1000} s in vain for ${what}.`,
-    "./lab status shows what is unhealthy; ./lab up starts what is missing.",
-  );
 }

@@ -1,0 +1,28 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { LabError } from "./errors.ts";
+
+/** How long Nomad may take to bring something back. */
+const recoveryMs = 120_000;
+const pollMs = 100;
+
+/**
+ * Polls until there is something; errors count as not yet, because what is asked may be what was killed.
+ *
+ * @throws LabError when there is nothing in time
+ */
+export async function poll<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + recoveryMs;
+  while (Date.now() < deadline) {
+    const found = await look().catch(() => undefined);
+    if (found !== undefined) {
+      return found;
+    }
+    await delay(pollMs);
+  }
+  throw new LabError(
+    "failed",
+    "no-recovery",
+    `Waited ${recoveryMs / 1000} s in vain for ${what}.`,
+    "./lab status shows what is unhealthy; ./lab up starts what is missing.",
+  );
+}
