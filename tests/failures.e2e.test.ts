@@ -4,6 +4,7 @@ import { execa, type ResultPromise } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
 import { labProcessesOf } from "../cli/processes.ts";
+import { type Person, ShopClient } from "../cli/shop-client.ts";
 import { serviceNames } from "../infra/shop/services.ts";
 import { commandOf } from "../providers/host/src/identity.ts";
 import { processesOf } from "../providers/host/src/stop.ts";
@@ -18,12 +19,18 @@ const recoveryMs = 120_000;
 
 let lab: ThrowawayLab;
 let tokens: Record<string, string>;
+let shop: ShopClient;
+/** Somebody who may do everything. */
+let admin: Person;
 
 beforeAll(async () => {
   lab = await createThrowawayLab("broken");
 });
 
-afterAll(() => lab?.remove());
+afterAll(async () => {
+  await shop?.close();
+  await lab?.remove();
+});
 
 function stackFolder(): string {
   return join(lab.home, lab.stack);
@@ -48,10 +55,6 @@ async function healthy(): Promise<boolean> {
   return jobs.length > 0 && jobs.every(({ state }) => state !== "unhealthy");
 }
 
-function gateway(path: string, init?: RequestInit): Promise<Response> {
-  return fetch(`http://127.0.0.1:${lab.portBase + 50}${path}`, init);
-}
-
 /** What every service has acknowledged, and where it is read again. */
 const writes = [
   { write: "/api/users/7001", body: { name: "Kept", email: "kept@example.org" }, read: "/api/users/7001" },
@@ -67,21 +70,15 @@ const writes = [
 
 async function writeAll(): Promise<void> {
   for (const { write, body } of writes) {
-    const response = await gateway(write, {
-      method: "PUT",
-      headers: body ? { "content-type": "application/json" } : {},
-      body: JSON.stringify(body),
-    });
-    expect(response.ok, `${write}: ${response.status}`).toBe(true);
+    await admin.ask("PUT", write, { body });
   }
 }
 
 async function expectAllWrites(): Promise<void> {
   for (const { read } of writes) {
-    const response = await gateway(read);
-    expect(response.status, `${read}: ${await response.clone().text()}`).toBe(200);
+    await admin.ask("GET", read);
   }
-  expect(await (await gateway("/api/cart/7001")).json()).toMatchObject({
+  expect(await admin.ask("GET", "/api/cart/7001")).toMatchObject({
     items: [{ sku: "kept-1", quantity: 3 }],
   });
 }
@@ -101,6 +98,11 @@ describe("an interrupted up is completed by the next", () => {
     expect(processesOf(lab.home).filter((pid) => commandOf(pid).includes("pulumi"))).toEqual([]);
     expect(exitCode, stderr).toBe(0);
     tokens = await lab.json(["env"]);
+    shop = new ShopClient(`http://127.0.0.1:${lab.portBase + 50}`);
+    admin = await shop.login({
+      email: tokens.SHOP_ADMIN_EMAIL as string,
+      password: tokens.SHOP_ADMIN_PASSWORD as string,
+    });
     await writeAll();
   });
 });

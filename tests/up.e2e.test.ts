@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
 import type { Changes } from "../cli/commands/up.ts";
+import { type Person, type ShopAnswer, ShopClient } from "../cli/shop-client.ts";
 import { type ServiceName, serviceNames } from "../infra/shop/services.ts";
 import { tableCommands, testedCommands } from "./support/documents.ts";
 import { createThrowawayLab, type ThrowawayLab, text } from "./support/throwaway-lab.ts";
@@ -14,32 +15,32 @@ interface UpReport extends StatusReport {
 
 let lab: ThrowawayLab;
 let first: UpReport;
-let gateway: string;
+let shop: ShopClient;
+let admin: Person;
 
 beforeAll(async () => {
   lab = await createThrowawayLab("walk");
   first = await lab.json<UpReport>(["up"]);
-  gateway = first.urls.gateway;
+  const variables = await lab.json<Record<string, string>>(["env"]);
+  shop = new ShopClient(first.urls.gateway);
+  admin = await shop.login({
+    email: variables.SHOP_ADMIN_EMAIL as string,
+    password: variables.SHOP_ADMIN_PASSWORD as string,
+  });
 });
 
-afterAll(() => lab?.remove());
+afterAll(async () => {
+  await shop?.close();
+  await lab?.remove();
+});
 
 async function query<T>(store: string, statement: string): Promise<T> {
   return lab.json<T>(["query", store, statement]);
 }
 
-async function send(
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<{ status: number; body: unknown }> {
-  const response = await fetch(new URL(path, gateway), {
-    method,
-    headers: body === undefined ? {} : { "content-type": "application/json" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const answer = await response.text();
-  return { status: response.status, body: answer === "" ? undefined : JSON.parse(answer) };
+/** As somebody who may do everything. */
+function send(method: "GET" | "PUT" | "POST" | "DELETE", path: string, body?: unknown): Promise<ShopAnswer> {
+  return admin.send(method, path, { body });
 }
 
 test("brings every job up, healthy", () => {
@@ -100,7 +101,9 @@ describe("with the example data", () => {
   });
 
   test("loading it twice makes no doubles", async () => {
-    expect(await query("mysql", "SELECT COUNT(*) AS n FROM users")).toMatchObject({ rows: [{ n: 43 }] });
+    expect(await query("mysql", "SELECT COUNT(*) AS n FROM users WHERE role = 'customer'")).toMatchObject({
+      rows: [{ n: 43 }],
+    });
     expect(await query("mongodb", "products.countDocuments()")).toEqual({ value: 8 });
     expect(
       await query(
@@ -124,6 +127,7 @@ describe("through the gateway", () => {
       status: 409,
     });
     expect(await send("POST", "/api/users", { name: "", email: "no" })).toMatchObject({ status: 400 });
+    expect((await shop.nobody.send("GET", "/api/users/9001")).status).toBe(401);
   });
 
   test("a table takes a new column for all rows", async () => {
