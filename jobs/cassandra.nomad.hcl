@@ -94,8 +94,14 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
+  default     = 512
+  description = "Memory in MiB that is reserved."
+}
+
+variable "memory_max" {
+  type        = number
   default     = 832
-  description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
+  description = "Memory in MiB: the limit, where Nomad may use cgroups (agent run by root)."
 }
 
 job "cassandra" {
@@ -336,8 +342,9 @@ job "cassandra" {
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max
       }
     }
 

@@ -566,7 +566,11 @@ async function startAgents(): Promise<void> {
     bind_addr: "127.0.0.1",
     advertise: { http: "127.0.0.1", rpc: "127.0.0.1", serf: "127.0.0.1" },
     ports: ports({ http: 10, rpc: 11, serf: 12 }),
-    server: { enabled: true, bootstrap_expect: 1 },
+    server: {
+      enabled: true,
+      bootstrap_expect: 1,
+      default_scheduler_config: { memory_oversubscription_enabled: true },
+    },
     client: {
       enabled: true,
       network_interface: "lo",

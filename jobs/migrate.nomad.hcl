@@ -58,8 +58,14 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 160
-  description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
+  default     = 80
+  description = "Memory in MiB that is reserved."
+}
+
+variable "memory_max" {
+  type        = number
+  default     = 256
+  description = "Memory in MiB: the limit, where Nomad may use cgroups (agent run by root)."
 }
 
 job "migrate" {
@@ -133,8 +139,9 @@ job "migrate" {
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max
       }
     }
   }

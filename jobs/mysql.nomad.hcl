@@ -79,8 +79,14 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 224
-  description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
+  default     = 128
+  description = "Memory in MiB that is reserved."
+}
+
+variable "memory_max" {
+  type        = number
+  default     = 384
+  description = "Memory in MiB: the limit, where Nomad may use cgroups (agent run by root)."
 }
 
 job "mysql" {
@@ -241,8 +247,9 @@ job "mysql" {
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max
       }
     }
   }

@@ -64,8 +64,14 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 96
-  description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
+  default     = 64
+  description = "Memory in MiB that is reserved."
+}
+
+variable "memory_max" {
+  type        = number
+  default     = 256
+  description = "Memory in MiB: the limit, where Nomad may use cgroups (agent run by root)."
 }
 
 job "nats" {
@@ -194,8 +200,9 @@ job "nats" {
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max
       }
     }
   }

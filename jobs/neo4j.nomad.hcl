@@ -74,8 +74,14 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
+  default     = 448
+  description = "Memory in MiB that is reserved."
+}
+
+variable "memory_max" {
+  type        = number
   default     = 640
-  description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
+  description = "Memory in MiB: the limit, where Nomad may use cgroups (agent run by root)."
 }
 
 job "neo4j" {
@@ -265,8 +271,9 @@ job "neo4j" {
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max
       }
     }
   }

@@ -94,8 +94,14 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  default     = 192
-  description = "Memory in MiB: the reservation, and the limit where Nomad may use cgroups (agent run by root)."
+  default     = 96
+  description = "Memory in MiB that is reserved."
+}
+
+variable "memory_max" {
+  type        = number
+  default     = 320
+  description = "Memory in MiB: the limit, where Nomad may use cgroups (agent run by root)."
 }
 
 job "service" {
@@ -243,8 +249,9 @@ job "service" {
       }
 
       resources {
-        cpu    = var.cpu
-        memory = var.memory
+        cpu        = var.cpu
+        memory     = var.memory
+        memory_max = var.memory_max
       }
     }
   }

@@ -43,7 +43,7 @@ export class NomadJob extends pulumi.ComponentResource {
           ),
         },
       },
-      { ...inAgent, dependsOn: secrets },
+      { ...inAgent, dependsOn: [...secrets, platform.scheduler] },
     );
     this.registerOutputs({});
   }

@@ -1,3 +1,4 @@
+import { SchedulerConfig } from "@lab/provider-nomad";
 import * as pulumi from "@pulumi/pulumi";
 import type { Tools } from "../../toolchain/tools.ts";
 import type { Environment } from "../environment.ts";
@@ -23,6 +24,8 @@ export class Platform extends pulumi.ComponentResource {
   readonly nomad: NomadAgent;
   readonly consulToken: pulumi.Output<string>;
   readonly nomadToken: pulumi.Output<string>;
+  /** What a job's `memory_max` needs. */
+  readonly scheduler: SchedulerConfig;
 
   constructor(name: string, args: PlatformArgs, options?: pulumi.ComponentResourceOptions) {
     super("lab:platform:Platform", name, {}, options);
@@ -53,6 +56,11 @@ export class Platform extends pulumi.ComponentResource {
       { parent: this },
     );
     openJobsInNomad(this.nomad, this);
+    this.scheduler = new SchedulerConfig(
+      "scheduler",
+      { memoryOversubscriptionEnabled: true },
+      { parent: this, provider: this.nomad.provider, deletedWith: this.nomad.process },
+    );
     this.registerOutputs({});
   }
 }

@@ -19,8 +19,8 @@ export interface HonoServiceArgs extends Variables {
   morePorts?: Record<string, number>;
   /** A folder of its own, which outlives the job; the service finds it as `DATA_DIR`. */
   dataFolder?: string;
-  /** MiB, where the job file's default won't do. */
-  memoryMib?: number;
+  /** How much memory it may use, in MiB, where the job file's default won't do. */
+  memoryMaxMib?: number;
   /** The service whose code it runs, where that is another. */
   runs?: HonoService;
 }
@@ -69,7 +69,7 @@ export class HonoService extends pulumi.ComponentResource {
           port: args.port ?? 0,
           more_ports: JSON.stringify(args.morePorts ?? {}),
           data_dir: args.dataFolder ?? "",
-          ...(args.memoryMib ? { memory: args.memoryMib } : {}),
+          ...(args.memoryMaxMib ? { memory_max: args.memoryMaxMib } : {}),
         },
         secrets,
       },

@@ -253,7 +253,7 @@ export const variants: Readonly<Record<string, VariantRow>> = {
 export const monolith = {
   name: "monolith",
   description: "The whole shop in one process, to compare.",
-  memoryMib: 384,
+  memoryMaxMib: 640,
   settings: {
     order: { CHAIN: "async", PRODUCT_SERVICE: "monolith", PAYMENT_SERVICE: "monolith" },
     payment: { CHAIN: "async", NOTIFICATION_SERVICE: "monolith" },

@@ -31,11 +31,11 @@ export class Shop extends pulumi.ComponentResource {
       new HonoService(variant, platform, { artifacts, description, runs, ...variables, count: 0 }, own);
     }
     const parts = [...services].filter(([service]) => service !== "gateway" && !rowOf(service).isOutside);
-    const { description, memoryMib } = monolith;
+    const { description, memoryMaxMib } = monolith;
     new HonoService(
       monolith.name,
       platform,
-      { artifacts, description, memoryMib, ...together(parts), count: 0 },
+      { artifacts, description, memoryMaxMib, ...together(parts), count: 0 },
       own,
     );
     this.urls = shopUrls(platform.environment.ports);

@@ -125,3 +125,15 @@ export class AclBootstrap extends pulumi.CustomResource {
     });
   }
 }
+
+export interface SchedulerConfigArgs {
+  /** Whether a task may use more memory than is reserved for it, up to its `memory_max`. */
+  memoryOversubscriptionEnabled: pulumi.Input<boolean>;
+}
+
+/** How a cluster's scheduler works. */
+export class SchedulerConfig extends pulumi.CustomResource {
+  constructor(name: string, args: SchedulerConfigArgs, options?: pulumi.CustomResourceOptions) {
+    super("nomad:index/schedulerConfig:SchedulerConfig", name, args, options);
+  }
+}

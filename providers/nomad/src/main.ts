@@ -3,6 +3,7 @@ import { aclBootstrapHandler, aclPolicyHandler, aclTokenHandler } from "./acl.ts
 import { configurationSchema } from "./configuration.ts";
 import { jobHandler } from "./job.ts";
 import { namespaceHandler } from "./namespace.ts";
+import { schedulerConfigHandler } from "./scheduler.ts";
 import { variableHandler } from "./variable.ts";
 
 await serve({
@@ -16,5 +17,6 @@ await serve({
     aclPolicyHandler,
     aclTokenHandler,
     aclBootstrapHandler,
+    schedulerConfigHandler,
   ],
 });

@@ -12,6 +12,7 @@ const types = {
   policy: "nomad:index/aclPolicy:AclPolicy",
   token: "nomad:index/aclToken:AclToken",
   bootstrap: "nomad:index/aclBootstrap:AclBootstrap",
+  scheduler: "nomad:index/schedulerConfig:SchedulerConfig",
 };
 
 const secret = (value: unknown) => ({
@@ -132,6 +133,22 @@ test("a namespace comes, changes and goes, with a variable of its own in it", as
   await namespace.remove();
   const wrong = await call("Check", "namespace", { news: { name: "not a name" } });
   expect(wrong.failures).toEqual([{ property: "name", reason: "must be letters, digits and dashes" }]);
+});
+
+test("the scheduler's configuration is changed, and left as it is when the resource goes", async () => {
+  const before = (await api("operator/scheduler/configuration")).json().SchedulerConfig;
+  const scheduler = await create("scheduler", { memoryOversubscriptionEnabled: true });
+  const { ModifyIndex: _index, ...after } = (await api("operator/scheduler/configuration")).json()
+    .SchedulerConfig;
+  expect(after).toMatchObject({
+    MemoryOversubscriptionEnabled: true,
+    PreemptionConfig: before.PreemptionConfig,
+    SchedulerAlgorithm: before.SchedulerAlgorithm,
+  });
+  await scheduler.remove();
+  expect((await scheduler.read()).properties).toEqual({ memoryOversubscriptionEnabled: true });
+  await scheduler.update({ memoryOversubscriptionEnabled: false });
+  expect((await scheduler.read()).properties).toEqual({ memoryOversubscriptionEnabled: false });
 });
 
 test("a token may do what its policy says, and no more; its secret is marked", async () => {
