@@ -1,4 +1,4 @@
-import { request } from "undici";
+import { type Dispatcher, request } from "undici";
 import type { Outputs } from "./outputs.ts";
 
 /** What one task of an allocation prints to one stream. */
@@ -10,6 +10,8 @@ export interface TaskLog {
 
 interface AllocationStub {
   ID: string;
+  JobID: string;
+  ClientStatus: string;
   CreateIndex: number;
   TaskStates: Record<string, { StartedAt: string | null }> | null;
 }
@@ -34,26 +36,33 @@ export async function tasksOf(outputs: Outputs, job: string): Promise<TaskLog[]>
   );
 }
 
+/** The name of the task that every service of the shop has, in `jobs/service.nomad.hcl`. */
+const serviceTask = "service";
+
+/** What the running instances of all services print, each in a log of its own. */
+export async function serviceLogs(outputs: Outputs): Promise<TaskLog[]> {
+  const url = new URL("/v1/allocations?task_states=true", outputs.urls.nomad);
+  const { body } = await request(url, { headers: headersOf(outputs) });
+  return ((await body.json()) as AllocationStub[])
+    .filter(({ ClientStatus, TaskStates }) => ClientStatus === "running" && serviceTask in (TaskStates ?? {}))
+    .map(({ ID }) => ({ allocation: ID, task: serviceTask, stream: "stdout" }));
+}
+
+/** The end of a log; the first line may be the end of a longer one. Empty when there is none yet. */
+export async function readLog(outputs: Outputs, log: TaskLog, maxBytes: number): Promise<string> {
+  const { statusCode, body } = await openLog(outputs, log, { maxBytes, follow: false });
+  const text = await body.text();
+  return statusCode === 200 ? text : "";
+}
+
 /** Writes the end of a log to standard output or error; with `follow`, for as long as it is written to. */
 export async function writeLog(
   outputs: Outputs,
-  { allocation, task, stream }: TaskLog,
+  log: TaskLog,
   { lines, follow }: { lines: number; follow: boolean },
 ): Promise<void> {
-  const url = new URL(`/v1/client/fs/logs/${allocation}`, outputs.urls.nomad);
-  const { statusCode, body } = await request(url, {
-    headers: headersOf(outputs),
-    query: {
-      task,
-      type: stream,
-      plain: true,
-      follow,
-      origin: "end",
-      offset: lines * maxLineBytes,
-    },
-    bodyTimeout: 0,
-    headersTimeout: 0,
-  });
+  const { stream } = log;
+  const { statusCode, body } = await openLog(outputs, log, { maxBytes: lines * maxLineBytes, follow });
   if (statusCode !== 200) {
     // A task that has not printed anything yet has no log.
     await body.dump();
@@ -77,6 +86,20 @@ export function lastLines(text: Buffer, count: number): string {
   const rest = isWhole ? lines : lines.slice(1);
   const end = rest.at(-1) === "" ? 1 : 0;
   return rest.slice(-(count + end)).join("\n");
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/client#stream-logs */
+function openLog(
+  outputs: Outputs,
+  { allocation, task, stream }: TaskLog,
+  { maxBytes, follow }: { maxBytes: number; follow: boolean },
+): Promise<Dispatcher.ResponseData> {
+  return request(new URL(`/v1/client/fs/logs/${allocation}`, outputs.urls.nomad), {
+    headers: headersOf(outputs),
+    query: { task, type: stream, plain: true, follow, origin: "end", offset: maxBytes },
+    bodyTimeout: 0,
+    headersTimeout: 0,
+  });
 }
 
 function headersOf({ credentials }: Outputs): Record<string, string> {

@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { demoShop, type Step } from "../demo/shop/journey.ts";
+import { describeErasure, describeMail, describeStep } from "../demo/shop/report.ts";
 import { describe, markdown } from "../demo/storage/report.ts";
 import { demoStorage } from "../demo/storage/storage.ts";
 import { interruptible } from "../interruptible.ts";
@@ -7,17 +9,41 @@ import { outputsOf } from "../outputs.ts";
 import { stackOf, wantsJson } from "./options.ts";
 
 export function demoCommand(): Command {
-  return new Command("demo").description("show an idea at work; cleans up after itself").addCommand(
-    new Command("storage")
-      .description(
-        "put the same questions to several storage models on the same data: statements, plans, times",
-      )
-      .option("--json", "print the result as JSON")
-      .option("--markdown", "print the result as docs/storage-models.md holds it")
-      .action(async ({ markdown: asMarkdown = false }: { markdown?: boolean }, command: Command) => {
-        const outputs = await outputsOf(stackOf(command));
-        const report = await interruptible((signal) => demoStorage(outputs, signal, say));
-        printResult(wantsJson(command), report, () => (asMarkdown ? markdown(report) : describe(report)));
-      }),
-  );
+  return new Command("demo")
+    .description("show an idea at work; cleans up after itself")
+    .addCommand(storageCommand())
+    .addCommand(shopCommand());
+}
+
+function storageCommand(): Command {
+  return new Command("storage")
+    .description(
+      "put the same questions to several storage models on the same data: statements, plans, times",
+    )
+    .option("--json", "print the result as JSON")
+    .option("--markdown", "print the result as docs/storage-models.md holds it")
+    .action(async ({ markdown: asMarkdown = false }: { markdown?: boolean }, command: Command) => {
+      const outputs = await outputsOf(stackOf(command));
+      const report = await interruptible((signal) => demoStorage(outputs, signal, say));
+      printResult(wantsJson(command), report, () => (asMarkdown ? markdown(report) : describe(report)));
+    });
+}
+
+function shopCommand(): Command {
+  return new Command("shop")
+    .description(
+      "go through the shop as a person would; each step with the services and stores that it touched",
+    )
+    .option("--json", "print the result as JSON")
+    .action(async (_options, command: Command) => {
+      const outputs = await outputsOf(stackOf(command));
+      const json = wantsJson(command);
+      const tell = json ? () => undefined : (step: Step) => process.stdout.write(`${describeStep(step)}\n`);
+      const journey = await interruptible((signal) => demoShop(outputs, signal, tell));
+      printResult(
+        json,
+        journey,
+        () => `${describeMail(journey.mail)}\n\n${describeErasure(journey.erasure)}`,
+      );
+    });
 }

@@ -1,3 +1,4 @@
+import { median, percentile } from "../../statistics.ts";
 import type { Ask, Outcome, Result } from "./question.ts";
 import type { Stores } from "./stores.ts";
 
@@ -35,8 +36,8 @@ export async function measure(
   }
   for (const { result, timesMs } of measured) {
     Object.assign(result, {
-      medianMs: quantile(timesMs, 0.5),
-      quartilesMs: [quantile(timesMs, 0.25), quantile(timesMs, 0.75)],
+      medianMs: median(timesMs),
+      quartilesMs: [percentile(timesMs, 0.25), percentile(timesMs, 0.75)],
       runs,
     });
   }
@@ -74,12 +75,4 @@ async function timed(ask: Ask, stores: Stores): Promise<{ outcome: Outcome; ms: 
   const ms = performance.now() - startedMs;
   await ask.undo?.(stores);
   return { outcome, ms };
-}
-
-/** The value below which the given part of the values lies. */
-export function quantile(values: number[], part: number): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  const at = (sorted.length - 1) * part;
-  const [low, high] = [sorted[Math.floor(at)] ?? Number.NaN, sorted[Math.ceil(at)] ?? Number.NaN];
-  return low + (high - low) * (at - Math.floor(at));
 }

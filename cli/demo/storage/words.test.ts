@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { quantile } from "./measure.ts";
 import type { Result } from "./question.ts";
 import { compare, inMs, short } from "./words.ts";
 
@@ -27,9 +26,4 @@ test("times have the digits that say something", () => {
 test("long answers are cut, and lists counted", () => {
   expect(short({ steps: 6 })).toBe('{"steps":6}');
   expect(short(Array.from({ length: 100 }, (_, index) => index))).toMatch(/^\[0,1,2.* … \(100 in all\)$/);
-});
-
-test("a quantile lies between the two values next to it", () => {
-  expect(quantile([4, 1, 3, 2], 0.5)).toBe(2.5);
-  expect(quantile([5], 0.25)).toBe(5);
 });
