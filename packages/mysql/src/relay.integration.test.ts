@@ -148,6 +148,42 @@ test("a row that is committed after one with a higher number is not lost", async
   await until("the earlier one to come", () => received.length === 2);
 });
 
+test("an event that is committed long after its number was given is not overtaken by its person's next", async () => {
+  const published: ShopEvent[] = [];
+  const relay = startRelay({
+    async publish(event) {
+      await messaging.publish(event);
+      published.push(event);
+    },
+  });
+  let isOver = false;
+  const others = (async () => {
+    while (!isOver) {
+      await write(...Array.from({ length: 40 }, (_, index) => confirmed(0, 100 + index)));
+      relay.wake();
+    }
+  })();
+  const ofSlow = () => published.filter(({ key }) => key === "1");
+  try {
+    for (let round = 1; round <= 10; round++) {
+      const slow = await pool.getConnection();
+      await slow.beginTransaction();
+      await addToOutbox(slow, [confirmed(2 * round, 1)]);
+      const goal = published.length + 600;
+      await until("many events of others to pass", () => published.length >= goal);
+      await slow.commit();
+      slow.release();
+      await write(confirmed(2 * round + 1, 1));
+      await until("both to be published", () => ofSlow().length === 2 * round);
+    }
+  } finally {
+    isOver = true;
+    await others;
+  }
+  const numbers = ofSlow().map(({ data }) => Number((data as { orderId: string }).orderId));
+  expect(numbers).toEqual(numbers.toSorted((one, other) => one - other));
+});
+
 test("a relay waits for the one that has the lock, and goes on when that one's connection is lost", async () => {
   const holder = await pool.getConnection();
   await holder.query("SELECT GET_LOCK(CONCAT(DATABASE(), '.outbox'), 1)");

@@ -2,6 +2,7 @@ import type { Messaging } from "@lab/messaging";
 import { gauge, type Logger } from "@lab/service-kit";
 import type { Pool, PoolConnection, RowDataPacket } from "mysql2/promise";
 import { type OutboxRow, readOutbox, removeFromOutbox } from "./outbox.ts";
+import { OutboxCursor } from "./outbox-cursor.ts";
 
 export interface RelayOptions {
   pool: Pool;
@@ -14,11 +15,8 @@ const batchSize = 500;
 const pollMs = 1000;
 /** How long to wait for more after some: one look for many costs the database less than one for each. */
 const lingerMs = 10;
-/**
- * How far below the last row to look again for rows with lower numbers that were committed later. Rows that were removed stay
- * in the table for a while, and to read past all of them would cost more than everything else.
- */
-const lookBack = 256;
+/** How long to wait for a number that was passed over: longer than a transaction takes after it has written its events. */
+const patienceMs = 5000;
 /** How long one waits for another that publishes, before it asks again. */
 const lockSeconds = 1;
 const firstRetryMs = 50;
@@ -106,10 +104,14 @@ export class OutboxRelay {
     };
     connection.once("end", onLost);
     connection.once("error", onLost);
+    let cursor = new OutboxCursor(patienceMs);
     while (!this.#isClosing) {
-      if (this.#isWoken || (await hasRows(connection))) {
+      const isWoken = this.#isWoken;
+      if (isWoken || (await hasRows(connection))) {
+        // Rows that nobody has spoken of may be anywhere, and so may those that an error has left.
+        cursor = isWoken && this.#failures === 0 ? cursor : new OutboxCursor(patienceMs);
         this.#isWoken = false;
-        await this.#drain(connection, () => isLost || this.#isClosing);
+        await this.#drain(connection, cursor, () => isLost || this.#isClosing);
       }
       if (!this.#isWoken) {
         await this.#sleep(pollMs, true);
@@ -118,13 +120,13 @@ export class OutboxRelay {
   }
 
   /** Publishes all that is there, if no other does. */
-  async #drain(connection: PoolConnection, isOver: () => boolean): Promise<void> {
+  async #drain(connection: PoolConnection, cursor: OutboxCursor, isOver: () => boolean): Promise<void> {
     if (!(await takeLock(connection))) {
       // The other may have looked before this one's rows were there.
       this.#isWoken = true;
       return;
     }
-    const failure = await this.#publishAll(connection, isOver);
+    const failure = await this.#publishAll(connection, cursor, isOver);
     await connection.query("DO RELEASE_LOCK(CONCAT(DATABASE(), '.outbox'))");
     if (failure) {
       this.#isWoken = true;
@@ -135,24 +137,28 @@ export class OutboxRelay {
   }
 
   /** Publishes until a look finds nothing more. Returns the error of an event that could not be published. */
-  async #publishAll(connection: PoolConnection, isOver: () => boolean): Promise<unknown> {
-    let after = 0;
+  async #publishAll(
+    connection: PoolConnection,
+    cursor: OutboxCursor,
+    isOver: () => boolean,
+  ): Promise<unknown> {
     let fromStartMs = performance.now();
     while (!isOver()) {
-      const batch = await readOutbox(connection, after, batchSize);
-      const last = batch.at(-1);
-      if (!last) {
+      const nowMs = performance.now();
+      const isFromStart = nowMs - fromStartMs > pollMs;
+      fromStartMs = isFromStart ? nowMs : fromStartMs;
+      const batch = await readOutbox(connection, isFromStart ? 0 : cursor.after(nowMs), batchSize);
+      if (batch.length === 0) {
         break;
       }
+      cursor.read(
+        batch.map(({ id }) => id),
+        nowMs,
+      );
       const { published, error } = await this.#publish(batch, isOver);
       await removeFromOutbox(connection, published);
       if (error) {
         return error;
-      }
-      after = Math.max(0, last.id - lookBack);
-      if (performance.now() - fromStartMs > pollMs) {
-        after = 0;
-        fromStartMs = performance.now();
       }
       if (batch.length < batchSize) {
         await this.#sleep(lingerMs, false);
