@@ -172,7 +172,8 @@ job "redis" {
         EOT
       }
 
-      # Only hashes, so that no password lies in the file. The last rule wins in an ACL. Nobody can log in as `default`, but
+      # Only hashes, so that no password lies in the file. The last rule wins in an ACL; a script may do what its caller may.
+      # Nobody can log in as `default`, but
       # Redis reads its append-only file as that user, and drops transactions for which it lacks the rights.
       template {
         destination = "secrets/users.acl"
@@ -182,7 +183,7 @@ job "redis" {
           {{ with nomadVar "nomad/jobs/redis" -}}
           user default off ~* &* +@all
           user admin on #{{ .admin_password.Value | sha256Hex }} ~* &* +@all
-          user cart on #{{ .cart_password.Value | sha256Hex }} ~cart:* ~session:* ~user:* resetchannels +@all -@admin -@dangerous +info
+          user cart on #{{ .cart_password.Value | sha256Hex }} ~cart:* ~user:* resetchannels -@all +ping +info +scan +get +set +del +ttl +expire +hget +hset +hdel +hlen +hexists +hgetall +eval
           {{- end }}
         EOT
       }

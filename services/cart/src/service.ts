@@ -1,16 +1,32 @@
 import { z } from "@hono/zod-openapi";
-import { type Context, createApp, defineService, measure, type Running } from "@lab/service-kit";
+import { connectMessaging, erasureHandler, messagingEnvironment } from "@lab/messaging";
+import {
+  authEnvironment,
+  type Context,
+  createApp,
+  createAuth,
+  defineService,
+  measure,
+  type Running,
+} from "@lab/service-kit";
 import { Redis } from "ioredis";
+import { isRedisAway } from "./away.ts";
 import { cartRoutes } from "./carts.ts";
+import { MemoryCarts } from "./memory-carts.ts";
 import { migrate } from "./migrate.ts";
-import { profileRoutes } from "./profiles.ts";
+import { profileKeyOf, profileRoutes } from "./profiles.ts";
+import { keyOf, RedisCarts } from "./redis-carts.ts";
 
 const environment = z.object({
+  ...authEnvironment.shape,
+  ...messagingEnvironment.shape,
   REDIS_HOST: z.string().min(1),
   REDIS_PORT: z.coerce.number().int(),
   REDIS_USER: z.string().min(1),
   REDIS_PASSWORD: z.string().min(1),
   CART_TTL_SECONDS: z.coerce.number().int().positive(),
+  /** With `memory`, carts are lost with the process: to be compared. */
+  CART_STORE: z.enum(["redis", "memory"]).default("redis"),
 });
 
 type Environment = z.infer<typeof environment>;
@@ -33,19 +49,36 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   const redis = clientFor(environment);
   redis.on("error", (error) => log.debug({ err: error }, "redis"));
   redis.connect().catch(() => undefined);
+  const { SERVICE_NAME: name, CART_TTL_SECONDS: ttlSeconds } = environment;
+  const messaging = connectMessaging({ environment, name, log });
+  const auth = createAuth(environment);
+  const isStateless = environment.CART_STORE === "redis";
+  const store = isStateless ? new RedisCarts(redis, ttlSeconds) : new MemoryCarts(ttlSeconds);
+  const isAway = (error: unknown) => isRedisAway(redis, error);
   const app = createApp({
-    name: environment.SERVICE_NAME,
+    name,
     description: "Carts that expire, in Redis: the key-value model.",
     log,
     isStopping,
     backends: { redis: () => redis.ping() },
-    isBackendAway: () => redis.status !== "ready",
+    isBackendAway: isAway,
   });
-  profileRoutes(app, redis);
-  cartRoutes(app, redis, environment.CART_TTL_SECONDS);
+  profileRoutes(app, auth, redis);
+  cartRoutes(app, { auth, store, messaging, name });
+  // The carts in the memory of an instance would want an answer from that instance; they are gone with it anyhow.
+  if (isStateless) {
+    messaging.consume({
+      name,
+      handlers: erasureHandler(messaging, name, (userId) =>
+        redis.del(keyOf(String(userId)), profileKeyOf(userId)),
+      ),
+      isTransient: isAway,
+    });
+  }
   return {
     app,
     async close() {
+      await messaging.close();
       redis.disconnect();
     },
   };
