@@ -1,9 +1,12 @@
+import type { Login } from "../shop-client.ts";
 import { pick, seededRandom } from "./random.ts";
 
 /** A request to the gateway. Each is a PUT, so that sending it again changes nothing. */
 export interface SeedRequest {
   path: string;
   body?: unknown;
+  /** Who sends it, if not the administrator. */
+  as?: Login;
 }
 
 /** Requests that need no other to have been answered before, apart from those of earlier steps. */
@@ -11,6 +14,9 @@ export interface SeedStep {
   name: string;
   requests: SeedRequest[];
 }
+
+/** One of the examples can log in. Everybody may know how: there is nothing of worth behind it. */
+export const riya: Login = { email: "riya@example.org", password: "lake view one" };
 
 /** Cities, with streets: places of the examples. */
 const cities = ["Pune", "Delhi", "Mumbai", "Chennai", "Kolkata", "Jaipur"] as const;
@@ -29,7 +35,7 @@ export function seedSteps(seed = 1): SeedStep[] {
     {
       name: "users",
       requests: [
-        { path: "/api/users/101", body: { name: "Riya", email: "riya@example.org", age: 22 } },
+        { path: "/api/users/101", body: { name: "Riya", age: 22, ...riya } },
         { path: "/api/users/102", body: { name: "Sneha", email: "sneha@example.org", age: 21 } },
         { path: "/api/users/103", body: { name: "Arjun", email: "arjun@example.org", age: 23 } },
         ...shoppers.map((id) => ({
@@ -68,8 +74,8 @@ export function seedSteps(seed = 1): SeedStep[] {
       requests: [
         { path: "/api/cart/profiles/101", body: { name: "Riya", age: 22, city: "Pune" } },
         { path: "/api/cart/profiles/102", body: { name: "Sneha", age: 21, city: "Delhi" } },
-        { path: "/api/cart/101/items/jacket-1", body: { quantity: 1 } },
-        { path: "/api/cart/101/items/book-1", body: { quantity: 2 } },
+        { path: "/api/cart/me/items/jacket-1", body: { quantity: 1 }, as: riya },
+        { path: "/api/cart/me/items/book-1", body: { quantity: 2 }, as: riya },
       ],
     },
     {

@@ -1,5 +1,5 @@
 import pLimit from "p-limit";
-import { type Login, ShopClient } from "../shop-client.ts";
+import { type Login, type Person, ShopClient } from "../shop-client.ts";
 import type { SeedStep } from "./data.ts";
 
 /** How many requests are under way at once. */
@@ -19,11 +19,18 @@ export async function loadSeed(
 ): Promise<void> {
   const shop = new ShopClient(gatewayUrl, { connections: concurrency });
   const limit = pLimit(concurrency);
+  const people = new Map<string, Promise<Person>>();
+  const loggedIn = (login: Login) => {
+    const person = people.get(login.email) ?? shop.login(login);
+    people.set(login.email, person);
+    return person;
+  };
   try {
-    const person = await shop.login(administrator);
     for (const step of steps) {
       await Promise.all(
-        step.requests.map(({ path, body }) => limit(() => person.ask("PUT", path, { body }))),
+        step.requests.map(({ path, body, as = administrator }) =>
+          limit(async () => (await loggedIn(as)).ask("PUT", path, { body })),
+        ),
       );
       done(step);
     }
