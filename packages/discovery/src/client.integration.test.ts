@@ -2,17 +2,14 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { json } from "node:stream/consumers";
-import { createLogger, createServiceTokens, runWork } from "@lab/service-kit";
+import { createServiceTokens, runWork } from "@lab/service-kit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { freePorts } from "../../../providers/host/src/ports.ts";
 import { until } from "../../../tests/servers/agent.ts";
 import { type ConsulServer, startConsul } from "../../../tests/servers/consul.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { ServiceClient, type ServiceRequest } from "./client.ts";
 
-const log = createLogger(
-  { SERVICE_NAME: "test", ENVIRONMENT: "test", INSTANCE_ID: "one", LOG_LEVEL: "error" },
-  { write: () => undefined },
-);
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const get: ServiceRequest = { method: "GET", path: "/" };
 const tokens = createServiceTokens({ key: "0123456789abcdef0123456789abcdef", name: "order" });

@@ -1,16 +1,11 @@
 import { connectMysql, type Migration, migrateMysql } from "@lab/mysql";
-import { createLogger } from "@lab/service-kit";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import { migrations } from "./migrations.ts";
 import { startUserService, type UserService } from "./testing/user-service.ts";
-
-const log = createLogger(
-  { SERVICE_NAME: "test", ENVIRONMENT: "test", INSTANCE_ID: "one", LOG_LEVEL: "error" },
-  { write: () => undefined },
-);
 
 /** What the next release might bring: the instances that run don't know of it. */
 const next: Migration[] = [

@@ -1,18 +1,14 @@
 import { connectMysql, migrateMysql } from "@lab/mysql";
-import { createLogger } from "@lab/service-kit";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { migrations } from "./migrations.ts";
 import { createSealing } from "./sealing.ts";
 import { SigningKeys } from "./signing-keys.ts";
 
 const second = 1000;
 const hour = 3600 * second;
-const log = createLogger(
-  { SERVICE_NAME: "test", ENVIRONMENT: "test", INSTANCE_ID: "one", LOG_LEVEL: "error" },
-  { write: () => undefined },
-);
 
 let mysql: MysqlServer;
 let pool: Pool;

@@ -1,11 +1,11 @@
 import { type Consumer, connectMessaging, eventOf, type Messaging, type ShopEvent } from "@lab/messaging";
 import { connectMysql } from "@lab/mysql";
-import { createLogger } from "@lab/service-kit";
 import { decodeProtectedHeader } from "jose";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
 import { type NatsServer, startNats } from "../../../tests/servers/nats.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import {
   administrator,
@@ -28,10 +28,6 @@ beforeAll(async () => {
   const account = nats.environmentOf("operator");
   users = await startUserService(mysql, account);
   pool = connectMysql(mysql.environmentOf("user"));
-  const log = createLogger(
-    { SERVICE_NAME: "test", ENVIRONMENT: "test", INSTANCE_ID: "one", LOG_LEVEL: "error" },
-    { write: () => undefined },
-  );
   messaging = connectMessaging({ environment: account, name: "test", log });
   const keep = async (event: ShopEvent) => void events.push(event);
   consumer = messaging.consume({

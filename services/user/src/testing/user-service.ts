@@ -1,7 +1,8 @@
-import { createLogger, readEnvironment } from "@lab/service-kit";
+import { readEnvironment } from "@lab/service-kit";
 import { freePorts } from "../../../../providers/host/src/ports.ts";
 import type { MysqlServer } from "../../../../tests/servers/mysql.ts";
 import { type ServiceProcess, startService } from "../../../../tests/servers/service.ts";
+import { silentLog } from "../../../../tests/support/silent-log.ts";
 import { service } from "../service.ts";
 
 export interface Answer {
@@ -88,10 +89,9 @@ export async function migrateUserService(environment: Record<string, string>): P
     INSTANCE_ID: "migrate",
     LOG_LEVEL: "error",
   } as const;
-  const log = createLogger(common, { write: () => undefined });
   await service.migrate?.({
     environment: { ...common, ...readEnvironment(service.environment, environment) },
-    log,
+    log: silentLog,
     isStopping: () => false,
   });
 }
