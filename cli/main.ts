@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { benchCommand } from "./commands/bench.ts";
 import { chaosCommand } from "./commands/chaos.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { destroyCommand } from "./commands/destroy.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -48,6 +49,7 @@ for (const command of [
   doctorCommand,
   downCommand,
   destroyCommand,
+  compareCommand,
   benchCommand,
   chaosCommand,
   toolchainCommand,

@@ -1,17 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { mysqlEnvironment } from "../../packages/mysql/src/environment.ts";
-import { readCluster } from "../cluster.ts";
 import { LabError } from "../errors.ts";
+import { registerShoppers } from "../load/shoppers.ts";
+import { originOf } from "../origin.ts";
 import { say } from "../output.ts";
-import { notRunning, type Outputs } from "../outputs.ts";
+import type { Outputs } from "../outputs.ts";
 import type { Stack } from "../stack.ts";
 import { median, percentile } from "../statistics.ts";
 import { untilConsumersIdle, whileConsumersPause } from "./orders/consumers.ts";
 import { orderFor, type Shopping } from "./orders/load.ts";
 import { mailTimesMs } from "./orders/mail-times.ts";
 import { createScratch } from "./orders/scratch.ts";
-import { registerShoppers } from "./orders/shoppers.ts";
 import { transactFor } from "./orders/transactions.ts";
 
 /** One round of each. */
@@ -195,12 +195,4 @@ function flushAtCommit(pool: Pool): Promise<number> {
 async function numberOf(pool: Pool, statement: string): Promise<number> {
   const [[row]] = await pool.query<RowDataPacket[]>({ sql: statement, rowsAsArray: true });
   return Number(row?.[0]);
-}
-
-async function originOf(stack: Stack, outputs: Outputs, service: string): Promise<string> {
-  const [instance] = (await readCluster(outputs)).instances.get(service) ?? [];
-  if (!instance) {
-    throw notRunning(stack, service);
-  }
-  return `http://${instance.address}`;
 }

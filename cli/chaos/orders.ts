@@ -3,13 +3,13 @@ import { readCluster, unhealthy } from "../cluster.ts";
 import { LabError } from "../errors.ts";
 import { say } from "../output.ts";
 import { notRunning, type Outputs } from "../outputs.ts";
+import { scaleJobs } from "../scaling.ts";
 import { ShopClient } from "../shop-client.ts";
 import type { Stack } from "../stack.ts";
 import { type Customer, placeOrders, registerCustomers, stockProduct, type Told } from "./customers.ts";
 import { type Drained, drain, untilQueued } from "./drain.ts";
 import { Gate } from "./gate.ts";
 import { type Kill, killAndWait } from "./kill.ts";
-import { scaleDown } from "./scale.ts";
 import { type PlannedKill, planKills, type Target } from "./schedule.ts";
 import { type Backlog, type Marks, Stores } from "./stores.ts";
 import { holds, type Tally, tallyOf } from "./tally.ts";
@@ -139,7 +139,11 @@ async function refuseUnhealthy(stack: Stack, outputs: Outputs): Promise<void> {
 /** All orders at once, while some services are down. */
 async function postWhileDown(run: Run): Promise<Pick<ChaosReport, "kills" | "queued">> {
   const { outputs, options, stores, customers, sku, told, signal } = run;
-  const startAgain = await scaleDown(outputs, options.whileDown);
+  const startAgain = await scaleJobs(
+    outputs,
+    Object.fromEntries(options.whileDown.map((job) => [job, 0])),
+    "lab chaos orders",
+  );
   say(`  ${options.whileDown.join(" and ")} are stopped`);
   try {
     const gate = new Gate(options.orders);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Outputs } from "../../outputs.ts";
-import { type Person, ShopClient } from "../../shop-client.ts";
+import type { Outputs } from "../outputs.ts";
+import { type Person, ShopClient } from "../shop-client.ts";
 
 /** Registered customers, and what they order. */
 export interface Shoppers {

@@ -1,0 +1,70 @@
+import { Command } from "commander";
+import { type ChainName, chains, compareSyncAsync, type SyncAsyncReport } from "../compare/sync-async.ts";
+import { interruptible } from "../interruptible.ts";
+import { printResult, table } from "../output.ts";
+import { outputsOf } from "../outputs.ts";
+import { stackOf, wantsJson, wholeNumber } from "./options.ts";
+
+export function compareCommand(): Command {
+  return new Command("compare")
+    .description("run two ways to do the same side by side, and show what each costs")
+    .addCommand(syncAsyncCommand());
+}
+
+function syncAsyncCommand(): Command {
+  return new Command("sync-async")
+    .description(
+      "order, payment and notification by calls that wait for each other, and by a queue; also while payment is down",
+    )
+    .option("--rounds <n>", "rounds of each", wholeNumber(1, 20), 3)
+    .option("--orders <n>", "orders in a round", wholeNumber(4, 1000), 40)
+    .option(
+      "--orders-while-down <n>",
+      "orders that each takes while payment is down",
+      wholeNumber(1, 500),
+      20,
+    )
+    .option("--json", "print the result as JSON")
+    .action(
+      async (options: { rounds: number; orders: number; ordersWhileDown: number }, command: Command) => {
+        const stack = stackOf(command);
+        const outputs = await outputsOf(stack);
+        const { rounds, orders: ordersPerRound, ordersWhileDown } = options;
+        const report = await interruptible(
+          (signal) => compareSyncAsync(stack, outputs, { rounds, ordersPerRound, ordersWhileDown }, signal),
+          "the synchronous chain is stopped, and payment runs",
+        );
+        printResult(wantsJson(command), report, () => describe(report));
+      },
+    );
+}
+
+const titles: Record<ChainName, string> = { async: "by the queue", sync: "by calls" };
+
+function describe({ chains: measured, paymentDown, settings }: SyncAsyncReport): string {
+  const row = (what: string, value: (chain: ChainName) => string | number) => [what, ...chains.map(value)];
+  const ms = ({ p50, p99 }: { p50: number; p99: number }) => `${p50} ms; ${p99} ms`;
+  const { rounds, ordersPerRound, clients, ordersWhileDown } = settings;
+  return [
+    table(
+      ["", ...chains.map((chain) => titles[chain])],
+      [
+        row("the customer waits (half; 99 of 100)", (chain) => ms(measured[chain].latencyMs)),
+        row("until the mail", (chain) => ms(measured[chain].mailMs)),
+        row("orders a second", (chain) => measured[chain].ordersPerSecond),
+        row("accepted; failed", (chain) => `${measured[chain].accepted}; ${measured[chain].failed}`),
+        row("payment down: accepted; failed", (chain) => {
+          const { accepted, failed } = paymentDown[chain];
+          return `${accepted}; ${failed}`;
+        }),
+        row("payment back: paid; lost", (chain) => {
+          const { paidAfterwards, lost } = paymentDown[chain];
+          return `${paidAfterwards}; ${lost}`;
+        }),
+      ],
+    ),
+    "",
+    `${rounds} rounds of ${ordersPerRound} orders each way, in turns, by ${clients} customers at once; ${ordersWhileDown} orders each way`,
+    "while payment is down.",
+  ].join("\n");
+}
