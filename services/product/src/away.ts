@@ -1,4 +1,10 @@
-import { MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } from "mongodb";
+import {
+  MongoError,
+  MongoNetworkError,
+  MongoServerError,
+  MongoServerSelectionError,
+  MongoTopologyClosedError,
+} from "mongodb";
 
 /** AuthenticationFailed, ShutdownInProgress, InterruptedAtShutdown: its users are not made yet, or it is about to end. */
 const codes: unknown[] = [18, 91, 11_600];
@@ -8,6 +14,8 @@ export function isMongodbAway(error: unknown): boolean {
   return (
     error instanceof MongoServerSelectionError ||
     error instanceof MongoNetworkError ||
+    // A first connection that failed ends those that were being made at the same time.
+    error instanceof MongoTopologyClosedError ||
     (error instanceof MongoError && error.name === "MongoWaitQueueTimeoutError") ||
     (error instanceof MongoServerError && codes.includes(error.code))
   );
