@@ -19,9 +19,11 @@ export interface Kill {
   recoveredAfterMs: number;
 }
 
+/** Whose process is meant, and which. */
+export type Victim = Pick<PlannedKill, "job" | "process">;
+
 /**
- * Sends SIGKILL to a process of the stack, and waits until what it belongs to is healthy again. A task comes back by Nomad, Nomad
- * itself by `pulumi up`.
+ * Sends SIGKILL to a planned process, and waits until what it belongs to is healthy again.
  *
  * @throws LabError when it is not there, or does not come back
  */
@@ -31,9 +33,30 @@ export async function killAndWait(
   plan: PlannedKill,
   startedMs: number,
 ): Promise<Kill> {
-  const { pid, tasks } = await poll(`${plan.job} to have a process`, async () => {
-    const tasks = await pidsFor(stack, outputs, { ...plan, process: "task" });
-    const [pid] = await pidsFor(stack, outputs, plan);
+  const { pid, killedMs, recoveredAfterMs } = await kill(stack, outputs, plan);
+  return {
+    target: plan.target,
+    job: plan.job,
+    pid,
+    atMs: Math.round(killedMs - startedMs),
+    recoveredAfterMs,
+  };
+}
+
+/**
+ * Sends SIGKILL to a process of the stack, and waits until what it belongs to is healthy again. A task comes back by Nomad, Nomad
+ * itself by `pulumi up`.
+ *
+ * @throws LabError when it is not there, or does not come back
+ */
+export async function kill(
+  stack: Stack,
+  outputs: Outputs,
+  victim: Victim,
+): Promise<{ pid: number; killedMs: number; recoveredAfterMs: number }> {
+  const { pid, tasks } = await poll(`${victim.job} to have a process`, async () => {
+    const tasks = await pidsFor(stack, outputs, { ...victim, process: "task" });
+    const [pid] = await pidsFor(stack, outputs, victim);
     if (pid === undefined) {
       return undefined;
     }
@@ -41,31 +64,21 @@ export async function killAndWait(
     return { pid, tasks };
   });
   const killedMs = performance.now();
-  if (plan.process === "agent") {
+  if (victim.process === "agent") {
     await up(stack);
   } else {
-    await poll(`${plan.job} to come back`, async () => {
-      const now = await pidsFor(stack, outputs, { ...plan, process: "task" });
+    await poll(`${victim.job} to come back`, async () => {
+      const now = await pidsFor(stack, outputs, { ...victim, process: "task" });
       const isReplaced =
         now.length > 0 && now.length >= tasks.length && !now.every((one) => tasks.includes(one));
-      return isReplaced && (await isHealthy(outputs, plan.job)) ? true : undefined;
+      return isReplaced && (await isHealthy(outputs, victim.job)) ? true : undefined;
     });
   }
-  return {
-    target: plan.target,
-    job: plan.job,
-    pid,
-    atMs: Math.round(killedMs - startedMs),
-    recoveredAfterMs: Math.round(performance.now() - killedMs),
-  };
+  return { pid, killedMs, recoveredAfterMs: Math.round(performance.now() - killedMs) };
 }
 
 /** The processes of a stack that a plan means, read from what runs, not from what should. */
-async function pidsFor(
-  stack: Stack,
-  outputs: Outputs,
-  { job, process: kind }: PlannedKill,
-): Promise<number[]> {
+async function pidsFor(stack: Stack, outputs: Outputs, { job, process: kind }: Victim): Promise<number[]> {
   const isAgent = kind === "agent";
   const owners = isAgent ? [job] : await runningAllocations(outputs, job);
   return labProcessesOf(stack.folders.stack)

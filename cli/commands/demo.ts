@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import { demoShop, type Step } from "../demo/shop/journey.ts";
 import { describeErasure, describeMail, describeStep } from "../demo/shop/report.ts";
+import { describeSurvivals } from "../demo/stateless/report.ts";
+import { demoStateless } from "../demo/stateless/stateless.ts";
 import { describe, markdown } from "../demo/storage/report.ts";
 import { demoStorage } from "../demo/storage/storage.ts";
 import { interruptible } from "../interruptible.ts";
@@ -12,7 +14,8 @@ export function demoCommand(): Command {
   return new Command("demo")
     .description("show an idea at work; cleans up after itself")
     .addCommand(storageCommand())
-    .addCommand(shopCommand());
+    .addCommand(shopCommand())
+    .addCommand(statelessCommand());
 }
 
 function storageCommand(): Command {
@@ -45,5 +48,17 @@ function shopCommand(): Command {
         journey,
         () => `${describeMail(journey.mail)}\n\n${describeErasure(journey.erasure)}`,
       );
+    });
+}
+
+function statelessCommand(): Command {
+  return new Command("stateless")
+    .description("kill a cart service that keeps carts in its memory, and one that keeps them in Redis")
+    .option("--json", "print the result as JSON")
+    .action(async (_options, command: Command) => {
+      const stack = stackOf(command);
+      const outputs = await outputsOf(stack);
+      const survivals = await interruptible((signal) => demoStateless(stack, outputs, signal, say));
+      printResult(wantsJson(command), survivals, () => describeSurvivals(survivals));
     });
 }
