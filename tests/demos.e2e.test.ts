@@ -1,5 +1,6 @@
 import type { ResultPromise } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Survival } from "../cli/demo/stateless/stateless.ts";
 import type { StorageReport } from "../cli/demo/storage/storage.ts";
 import { createThrowawayLab, type ThrowawayLab } from "./support/throwaway-lab.ts";
 
@@ -79,5 +80,34 @@ describe("lab demo storage", () => {
     expect(await query("redis", "EXISTS demo:person:1")).toEqual({ value: 1 });
     await lab.json(["demo", "storage"]);
     await expectNothingLeft();
+  });
+});
+
+describe("lab demo stateless", () => {
+  async function expectNoneRuns(): Promise<void> {
+    const { stdout } = await lab.lab(["status"]);
+    expect(stdout).toMatch(/^Stopped until something starts them: .*cart-stateful/m);
+  }
+
+  test("a cart in memory dies with its process, a cart in Redis doesn't", async () => {
+    const survivals = await lab.json<Survival[]>(["demo", "stateless"]);
+    const cart = [{ sku: "jacket-1", quantity: 2 }];
+    expect(survivals).toMatchObject([
+      { job: "cart-stateful", before: cart, after: [] },
+      { job: "cart", before: cart, after: cart },
+    ]);
+    await expectNoneRuns();
+    expect(await query("redis", "KEYS *anon-*")).toEqual({ value: [] });
+  });
+
+  test("the stateful variant ends when it is interrupted", async () => {
+    const run = lab.start(["demo", "stateless"]) as ResultPromise<{ reject: false }>;
+    for await (const line of run.iterable({ from: "stderr" })) {
+      if (line.includes("kill -9 of the instance of cart-stateful")) {
+        process.kill(-(run.pid as number), "SIGINT");
+      }
+    }
+    expect((await run).exitCode).toBe(130);
+    await expectNoneRuns();
   });
 });

@@ -68,6 +68,7 @@ export async function demoShop(
 ): Promise<ShopJourney> {
   const shop = new ShopClient(outputs.urls.gateway);
   const guests = new Guests(shop);
+  const anonymous = `anon-${randomUUID()}`;
   const steps: Step[] = [];
 
   /** Sends a request with a trace of its own, waits for what comes of it, and reads its trail. */
@@ -123,7 +124,6 @@ export async function demoShop(
       ["GET", `/api/products/${first.sku}`],
       ({ name, priceCents }) => `${name} costs ${euros(priceCents)}.`,
     );
-    const anonymous = `anon-${randomUUID()}`;
     await step(
       "Fills a cart, before anybody knows who it is",
       shop.nobody,
@@ -215,6 +215,7 @@ export async function demoShop(
   } catch (error) {
     // What went wrong matters more than that cleaning up goes wrong as well.
     await guests.forget().catch(() => undefined);
+    await shop.nobody.send("DELETE", `/api/cart/${anonymous}`).catch(() => undefined);
     throw error;
   } finally {
     await shop.close();
