@@ -487,13 +487,19 @@ async function deploy(
   name = file,
 ): Promise<Deployed> {
   const job = await parse(file, variables);
-  await json(`${nomad}/v1/jobs`, { method: "POST", body: JSON.stringify({ Job: job }) });
+  const { JobModifyIndex } = await json<{ JobModifyIndex: number }>(`${nomad}/v1/jobs`, {
+    method: "POST",
+    body: JSON.stringify({ Job: job }),
+  });
   const passing = async () => (await json<unknown[]>(`${consul}/v1/health/service/${name}?passing`)).length;
   return {
     async healthy(instances = 1) {
       const deployment = await until(`the deployment of ${name}`, async () => {
-        const latest = await json<{ Status: string } | null>(`${nomad}/v1/job/${name}/deployment`);
-        return latest?.Status !== "running" && latest;
+        const latest = await json<{ Status: string; JobSpecModifyIndex: number } | null>(
+          `${nomad}/v1/job/${name}/deployment`,
+        );
+        // Right after a change the latest may still be that of the version before.
+        return latest?.JobSpecModifyIndex === JobModifyIndex && latest.Status !== "running" && latest;
       });
       expect(deployment).toMatchObject({ Status: "successful" });
       await until(`${name} in Consul`, async () => (await passing()) === instances);
