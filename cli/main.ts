@@ -4,12 +4,14 @@ import { chaosCommand } from "./commands/chaos.ts";
 import { compareCommand } from "./commands/compare.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { destroyCommand } from "./commands/destroy.ts";
+import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { downCommand } from "./commands/down.ts";
 import { envCommand } from "./commands/env.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { openCommand } from "./commands/open.ts";
 import { queryCommand } from "./commands/query.ts";
+import { queueCommand } from "./commands/queue.ts";
 import { seedCommand } from "./commands/seed.ts";
 import { statusCommand } from "./commands/status.ts";
 import { testCommand } from "./commands/test.ts";
@@ -41,6 +43,8 @@ for (const command of [
   testCommand,
   statusCommand,
   queryCommand,
+  queueCommand,
+  dlqCommand,
   seedCommand,
   demoCommand,
   logsCommand,
