@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { execa } from "execa";
@@ -110,7 +110,7 @@ async function copyCheckout(root: string): Promise<void> {
     // A tracked file may have been removed and not committed.
     await cp(join(checkout, file), join(root, file)).catch(ignoreMissing);
   }
-  await symlink(join(checkout, "node_modules"), join(root, "node_modules"));
+  await linkPackages(root);
   // A repository of its own, to see whether anything in it changes.
   const git = (...args: string[]) =>
     execa("git", ["-c", "user.name=lab", "-c", "user.email=lab@example.org", ...args], { cwd: root });
@@ -118,6 +118,23 @@ async function copyCheckout(root: string): Promise<void> {
   await writeFile(join(root, ".git", "info", "exclude"), "node_modules\n");
   await git("add", "--all");
   await git("commit", "--quiet", "--message", "The checkout as it was");
+}
+
+/**
+ * Lends the copy the installed packages. Those of the project itself must be the copy's own: else a file would be loaded twice,
+ * once by its path and once as a package of the checkout.
+ */
+async function linkPackages(root: string): Promise<void> {
+  const [installed, own] = [join(checkout, "node_modules"), join(root, "node_modules")];
+  await mkdir(own);
+  for (const name of await readdir(installed)) {
+    if (name === "@lab") {
+      // Relative links, which lead into the copy from there.
+      await cp(join(installed, name), join(own, name), { recursive: true, verbatimSymlinks: true });
+    } else {
+      await symlink(join(installed, name), join(own, name));
+    }
+  }
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {
