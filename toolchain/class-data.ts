@@ -30,7 +30,8 @@ export async function archiveClasses(
 ): Promise<void> {
   const { java, lib, archive, work, signal } = settings;
   const folder = await mkdtemp(join(work, "trial-"));
-  await configure(trial.configuration, folder, lib);
+  const [port, port2, port3] = await freePorts(3);
+  await configure(trial.configuration, folder, { folder, lib, port, port2, port3 });
   const aside = `${archive}.new`;
   const server = execa(
     "setpriv",
@@ -74,9 +75,12 @@ export async function archiveClasses(
   await rename(aside, archive);
 }
 
-async function configure(source: string, folder: string, lib: string): Promise<void> {
-  const [port, port2, port3] = await freePorts(3);
-  const values: Record<string, string | number | undefined> = { folder, lib, port, port2, port3 };
+/** Copies a trial's configuration into a folder, with values in the place of `${…}`. */
+export async function configure(
+  source: string,
+  folder: string,
+  values: Record<string, string | number | undefined>,
+): Promise<void> {
   for (const file of await readdir(source)) {
     const text = await readFile(join(source, file), "utf8");
     await writeFile(

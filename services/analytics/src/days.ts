@@ -1,4 +1,29 @@
+import { z } from "@hono/zod-openapi";
+import { Problem } from "@lab/service-kit";
+
 const dayMs = 86_400_000;
+
+/** Each day is a partition, and each partition a question to Cassandra. */
+const maxDays = 31;
+
+/** A day of our time, in ISO 8601. */
+export const day = z.iso
+  .date()
+  .refine((text) => text >= "1970-01-01", "days begin in 1970")
+  .openapi({ example: "2025-10-28" });
+
+/**
+ * All days of a span, the latest first.
+ *
+ * @throws Problem 400 for one that is too long, or ends before it begins
+ */
+export function daysIn({ from, to }: { from: string; to: string }): string[] {
+  const days = countDays(from, to);
+  if (days < 1 || days > maxDays) {
+    throw new Problem(400, `Give from and to at most ${maxDays} days apart, the earlier one first.`);
+  }
+  return daysBetween(from, to);
+}
 
 /** The day of a moment, in UTC: `2025-10-28`. */
 export function dayOf(moment: Date): string {

@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, jsonBody, Problem, reply } from "@lab/service-kit";
+import { type AppEnvironment, type Auth, done, jsonBody, Problem, reply, secured } from "@lab/service-kit";
 import type { Client } from "cassandra-driver";
 
 const byId = z.object({ id: z.coerce.number().int().min(1).max(2_147_483_647).openapi({ example: 1 }) });
@@ -13,13 +13,16 @@ const byColumn = byId.extend({
 const value = z.union([z.string().max(1000), z.number(), z.boolean()]);
 const row = z.record(z.string(), value).openapi("Row", { example: { name: "Riya", age: 22, city: "Pune" } });
 
+/** How many columns of a row are shown. */
+const maxColumns = 500;
+
 /** Rows whose columns differ from row to row, and grow without `ALTER TABLE`. */
-export function rowRoutes(app: OpenAPIHono<AppEnvironment>, client: Client): void {
+export function rowRoutes(app: OpenAPIHono<AppEnvironment>, auth: Auth, client: Client): void {
   app.openapi(
     createRoute({
       method: "get",
       path: "/api/analytics/rows/{id}",
-      summary: "All columns of a row",
+      summary: `All columns of a row, or the first ${maxColumns}`,
       request: { params: byId },
       responses: reply(200, "Its columns and their values", row),
     }),
@@ -28,9 +31,11 @@ export function rowRoutes(app: OpenAPIHono<AppEnvironment>, client: Client): voi
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "put",
       path: "/api/analytics/rows/{id}/{column}",
-      summary: "Set a column of a row, perhaps one that no other row has",
+      summary: "Set a column of a row, perhaps one that no other row has; for administrators",
+      middleware: auth.admin,
       request: { params: byColumn, body: jsonBody(z.object({ value }).openapi("Value")) },
       responses: reply(200, "The row as stored", row),
     }),
@@ -47,11 +52,13 @@ export function rowRoutes(app: OpenAPIHono<AppEnvironment>, client: Client): voi
 
   app.openapi(
     createRoute({
+      ...secured,
       method: "delete",
       path: "/api/analytics/rows/{id}/{column}",
-      summary: "Take a column from a row; the other rows keep theirs",
+      summary: "Take a column from a row; the other rows keep theirs; for administrators",
+      middleware: auth.admin,
       request: { params: byColumn },
-      responses: { 204: { description: "The row has no such column any more" } },
+      responses: done("The row has no such column any more"),
     }),
     async (c) => {
       const { id, column } = c.req.valid("param");
@@ -62,7 +69,10 @@ export function rowRoutes(app: OpenAPIHono<AppEnvironment>, client: Client): voi
 }
 
 async function read(client: Client, id: number): Promise<z.infer<typeof row>> {
-  const { rows } = await client.execute("SELECT column_name, value FROM users WHERE id = ?", [id]);
+  const { rows } = await client.execute("SELECT column_name, value FROM users WHERE id = ? LIMIT ?", [
+    id,
+    maxColumns,
+  ]);
   if (rows.length === 0) {
     throw new Problem(404, `There is no row ${id}.`);
   }

@@ -1,0 +1,27 @@
+import { errors, types } from "cassandra-driver";
+
+const { unavailableException, overloaded, isBootstrapping, writeTimeout, readTimeout, truncateError } =
+  types.responseErrorCodes;
+const codes: unknown[] = [
+  unavailableException,
+  overloaded,
+  isBootstrapping,
+  writeTimeout,
+  readTimeout,
+  truncateError,
+];
+
+/** Whether an error means that Cassandra can't be reached, or has no tables yet, so that the same may go well a moment later. */
+export function isCassandraAway(error: unknown): boolean {
+  if (error instanceof errors.ResponseError) {
+    return (
+      codes.includes(error.code) ||
+      /^unconfigured table|^Keyspace '?\w+'? does not exist/i.test(error.message)
+    );
+  }
+  return (
+    error instanceof errors.NoHostAvailableError ||
+    error instanceof errors.OperationTimedOutError ||
+    error instanceof errors.BusyConnectionError
+  );
+}
