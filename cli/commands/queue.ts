@@ -44,7 +44,7 @@ function describe({ streams, services, consumers }: QueueReport): string {
     ),
     "",
     table(
-      ["service", "pending", "in hand", "redelivered", "instances waiting"],
+      ["service", "pending", "ack pending", "redelivered", "pulls waiting"],
       services.map(({ service, pending, ackPending, redelivered, waiting }) => [
         service,
         pending > 0 ? ansis.yellow(String(pending)) : pending,

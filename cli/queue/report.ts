@@ -21,7 +21,7 @@ export interface ConsumerReport {
   ackPending: number;
   /** Those of them that were given out before. */
   redelivered: number;
-  /** Instances that wait for a message. */
+  /** Pulls that wait for a message: one for each instance that is idle in the partition. */
   waiting: number;
 }
 
