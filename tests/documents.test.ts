@@ -6,7 +6,7 @@ import { longCommands, namedFiles, tableCommands, testedCommands } from "./suppo
 
 const root = resolve(import.meta.dirname, "..");
 /** Those that say where in the checkout something is. */
-const guides = ["README.md", "docs/architecture.md", "docs/storage-models.md"];
+const guides = ["README.md", "docs/architecture.md", "docs/storage-models.md", "docs/concepts.md"];
 const documents = [
   "README.md",
   ...readdirSync(join(root, "docs"))
