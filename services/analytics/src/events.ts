@@ -8,7 +8,7 @@ import {
   reply,
   secured,
 } from "@lab/service-kit";
-import { day, daysIn } from "./days.ts";
+import { daysIn, span } from "./days.ts";
 import type { Cursor, Entry, History } from "./history.ts";
 
 const maxAttributes = 50;
@@ -84,9 +84,7 @@ export function eventRoutes(app: OpenAPIHono<AppEnvironment>, auth: Auth, histor
       middleware: auth.user,
       request: {
         params: byUser,
-        query: z.object({
-          from: day,
-          to: day,
+        query: span.extend({
           limit: z.coerce.number().int().min(1).max(500).default(100),
           after: z.string().max(150).optional().openapi({
             description: "The `at` and the `id` that the page before ended with.",

@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { DataOf, ShopEvent } from "@lab/messaging";
 import { type AppEnvironment, type Auth, reply, secured } from "@lab/service-kit";
 import { type Client, types } from "cassandra-driver";
-import { day, dayOf, daysIn } from "./days.ts";
+import { dayOf, daysIn, span } from "./days.ts";
 
 const sale = z
   .object({
@@ -112,9 +112,7 @@ export function salesRoutes(app: OpenAPIHono<AppEnvironment>, auth: Auth, sales:
       summary: "Sales by day, the latest first, and product; for administrators",
       middleware: auth.admin,
       request: {
-        query: z.object({
-          from: day,
-          to: day,
+        query: span.extend({
           sku: z.string().min(1).max(40).optional(),
           limit: z.coerce.number().int().min(1).max(500).default(100),
         }),
