@@ -82,6 +82,17 @@ export async function readCluster({ urls, credentials }: Outputs): Promise<Clust
   };
 }
 
+/** The instances of one job that Consul knows. */
+export async function instancesOf({ urls, credentials }: Outputs, job: string): Promise<Instance[]> {
+  const entries = await get<HealthEntry[]>(
+    new URL(`/v1/health/service/${encodeURIComponent(job)}`, urls.consul),
+    {
+      "x-consul-token": credentials.consulToken,
+    },
+  );
+  return entries.map(instanceOf);
+}
+
 /** The services that aren't healthy, each with the reason. A job of which no instance is asked for is no matter of health. */
 export function unhealthy({ jobs, instances }: Cluster): string[] {
   return jobs

@@ -10,8 +10,12 @@ const pollMs = 100;
  *
  * @throws LabError when there is nothing in time
  */
-export async function poll<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + recoveryMs;
+export async function poll<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  withinMs = recoveryMs,
+): Promise<T> {
+  const deadline = Date.now() + withinMs;
   while (Date.now() < deadline) {
     const found = await look().catch(() => undefined);
     if (found !== undefined) {
@@ -22,7 +26,7 @@ export async function poll<T>(what: string, look: () => Promise<T | undefined>):
   throw new LabError(
     "failed",
     "no-recovery",
-    `Waited ${recoveryMs / 1000} s in vain for ${what}.`,
+    `Waited ${withinMs / 1000} s in vain for ${what}.`,
     "./lab status shows what is unhealthy; ./lab up starts what is missing.",
   );
 }

@@ -7,6 +7,11 @@ import { processesOf } from "../../providers/host/src/stop.ts";
  */
 export function residentBytes(stackFolder: string): number {
   return processesOf(stackFolder)
-    .map((pid) => Number(readProc(pid, "smaps_rollup")?.match(/^Pss:\s+(\d+) kB/m)?.[1] ?? 0) * 1024)
+    .map(residentBytesOf)
     .reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** The same of one process; 0 when it is gone. */
+export function residentBytesOf(pid: number): number {
+  return Number(readProc(pid, "smaps_rollup")?.match(/^Pss:\s+(\d+) kB/m)?.[1] ?? 0) * 1024;
 }

@@ -1,14 +1,18 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { compareMonolith } from "../compare/monolith/compare.ts";
+import { routes } from "../compare/monolith/probes.ts";
+import { describeMonolith } from "../compare/monolith/report.ts";
 import { type ChainName, chains, compareSyncAsync, type SyncAsyncReport } from "../compare/sync-async.ts";
 import { interruptible } from "../interruptible.ts";
-import { printResult, table } from "../output.ts";
+import { printResult, say, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
 import { stackOf, wantsJson, wholeNumber } from "./options.ts";
 
 export function compareCommand(): Command {
   return new Command("compare")
     .description("run two ways to do the same side by side, and show what each costs")
-    .addCommand(syncAsyncCommand());
+    .addCommand(syncAsyncCommand())
+    .addCommand(monolithCommand());
 }
 
 function syncAsyncCommand(): Command {
@@ -37,6 +41,25 @@ function syncAsyncCommand(): Command {
         printResult(wantsJson(command), report, () => describe(report));
       },
     );
+}
+
+function monolithCommand(): Command {
+  return new Command("monolith-microservices")
+    .description("change, kill and scale the shop as one process, and one service of it")
+    .addOption(
+      new Option("--service <name>", "the service that is changed, killed and scaled")
+        .choices(routes.map(({ service }) => service))
+        .default("product"),
+    )
+    .option("--json", "print the result as JSON")
+    .action(async ({ service }: { service: string }, command: Command) => {
+      const stack = stackOf(command);
+      const result = await interruptible(
+        (signal) => compareMonolith(stack, { service, signal, say }),
+        "the jobs have their instances back",
+      );
+      printResult(wantsJson(command), result, () => describeMonolith(result));
+    });
 }
 
 const titles: Record<ChainName, string> = { async: "by the queue", sync: "by calls" };
