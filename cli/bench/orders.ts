@@ -20,6 +20,8 @@ export interface Round {
   /** Counted until the outbox was empty again. */
   ordersPerSecond: number;
   accepted: number;
+  /** The service commits orders that come at the same time together. */
+  ordersPerTransaction: number;
   /** How long the relay went on after the last answer. */
   drainedAfterMs: number;
 }
@@ -151,6 +153,7 @@ async function round(scratch: Pool, shopping: Shopping, userIds: number[], forMs
   const committed = await transactFor(scratch, { lines: shopping.lines, userIds }, connections, forMs);
   const transactionsMs = performance.now() - transactionsFromMs;
 
+  const commitsBefore = await commits(scratch);
   const ordersFromMs = performance.now();
   const { accepted, refused } = await orderFor(shopping, clients, forMs);
   const answeredMs = performance.now();
@@ -168,6 +171,7 @@ async function round(scratch: Pool, shopping: Shopping, userIds: number[], forMs
     transactionsPerSecond: Math.round(committed / (transactionsMs / 1000)),
     ordersPerSecond: Math.round(accepted / ((drainedMs - ordersFromMs) / 1000)),
     accepted,
+    ordersPerTransaction: Math.round((accepted / ((await commits(scratch)) - commitsBefore)) * 10) / 10,
     drainedAfterMs: Math.round(drainedMs - answeredMs),
   };
 }
@@ -190,6 +194,12 @@ async function untilDrained(pool: Pool): Promise<void> {
 
 function flushAtCommit(pool: Pool): Promise<number> {
   return numberOf(pool, "SELECT @@innodb_flush_log_at_trx_commit");
+}
+
+/** Of the whole server; while no other service gets events they are the order service's. */
+async function commits(pool: Pool): Promise<number> {
+  const [[row]] = await pool.query<RowDataPacket[]>("SHOW GLOBAL STATUS LIKE 'Com_commit'");
+  return Number(row?.Value);
 }
 
 async function numberOf(pool: Pool, statement: string): Promise<number> {

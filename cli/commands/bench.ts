@@ -5,6 +5,7 @@ import { interruptible } from "../interruptible.ts";
 import { size } from "../machine.ts";
 import { printResult, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
+import { median } from "../statistics.ts";
 import { installMissingTools } from "../tool-progress.ts";
 import { stackOf, wantsJson, wholeNumber } from "./options.ts";
 
@@ -47,8 +48,10 @@ function describeOrders({
   ratio,
   acceptToMailMs,
   spread,
+  rounds,
   settings,
 }: OrdersBenchmark): string {
+  const together = median(rounds.map(({ ordersPerTransaction }) => ordersPerTransaction));
   const { roundSeconds, clients, connections, flushAtCommit, mails, mailOrdersPerSecond } = settings;
   return [
     table(
@@ -64,8 +67,8 @@ function describeOrders({
     "",
     `Rounds of ${roundSeconds} s; ${clients} customers at once; ${connections} connections to MySQL either way, ` +
       `innodb_flush_log_at_trx_commit = ${flushAtCommit}.`,
-    "A transaction holds one order. The service commits those that come at the same time together; other services",
-    `get no events meanwhile. The time until the mail is of ${mails} orders, ${mailOrdersPerSecond} a second, with all services.`,
+    `The transactions hold one order each. The service commits orders that come at the same time together: ${together} in one.`,
+    `Other services get no events meanwhile. The time until the mail is of ${mails} orders, ${mailOrdersPerSecond} a second, with all services.`,
   ].join("\n");
 }
 
