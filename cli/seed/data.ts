@@ -100,25 +100,27 @@ export function seedSteps(seed = 1): SeedStep[] {
     },
     {
       name: "people",
-      requests: ["Riya", "Sneha", "Arjun", ...shoppers.map(shopperName)].map((name) => ({
-        path: `/api/social/people/${encodeURIComponent(name)}`,
-      })),
+      // They are told to the graph as well as to the users, so that nothing waits for an event to arrive.
+      requests: [
+        person(101, "Riya"),
+        person(102, "Sneha"),
+        person(103, "Arjun"),
+        ...shoppers.map((id) => person(id, shopperName(id))),
+      ],
     },
     {
       name: "friends",
       requests: [
-        friends("Riya", "Sneha"),
-        friends("Sneha", "Arjun"),
+        friends(101, 102),
+        friends(102, 103),
         // A ring of shoppers, so that every two are joined by a path, and some shorter ways across.
-        ...shoppers.map((id, index) =>
-          friends(shopperName(id), shopperName(shoppers[(index + 1) % shopperCount] as number)),
-        ),
+        ...shoppers.map((id, index) => friends(id, shoppers[(index + 1) % shopperCount] as number)),
         ...Array.from({ length: 10 }, () => {
           const from = pick(random, shoppers);
           const to = firstShopper + ((from - firstShopper + 3 + Math.floor(random() * 30)) % shopperCount);
-          return friends(shopperName(from), shopperName(to));
+          return friends(from, to);
         }),
-        friends("Arjun", shopperName(firstShopper)),
+        friends(103, firstShopper),
       ],
     },
   ];
@@ -152,6 +154,10 @@ function columns(row: number, values: Record<string, string | number>): SeedRequ
   }));
 }
 
-function friends(name: string, friend: string): SeedRequest {
-  return { path: `/api/social/people/${encodeURIComponent(name)}/friends/${encodeURIComponent(friend)}` };
+function person(id: number, name: string): SeedRequest {
+  return { path: `/api/social/people/${id}`, body: { name } };
+}
+
+function friends(id: number, friend: number): SeedRequest {
+  return { path: `/api/social/people/${id}/friends/${friend}` };
 }
