@@ -1,5 +1,8 @@
+import { createServiceTokens } from "@lab/service-kit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ServiceProcess } from "../../../tests/servers/service.ts";
+import { fuzz } from "../../../tests/support/fuzz/check.ts";
+import type { ApiDocument } from "../../../tests/support/fuzz/operations.ts";
 import { until } from "../../../tests/support/until.ts";
 import type { PaymentState } from "./payment.ts";
 import { limitCents, orderOf, startWorld, type World } from "./testing/world.ts";
@@ -287,5 +290,31 @@ describe("over HTTP", () => {
       await world.mysql.start();
     }
     await captured();
+  });
+});
+
+describe("whatever is sent", () => {
+  async function run(backendUp: boolean) {
+    const document = (await (await fetch(`${payment.url}/openapi.json`)).json()) as ApiDocument;
+    const service = await createServiceTokens({ key: world.serviceTokenKey, name: "order" }).sign("payment");
+    const tokens = ["", world.identities.tokenOf(user), world.identities.tokenOf(999, "admin"), service];
+    return fuzz({ origin: payment.url, document, runs: 60, seed: 7, tokens, backendUp });
+  }
+
+  test("is answered as the document says, and never with 5xx", async () => {
+    const { violations, statuses } = await run(true);
+    expect(violations).toEqual([]);
+    expect(Object.keys(statuses)).toEqual(expect.arrayContaining(["200", "400", "401", "404"]));
+  });
+
+  test("gets 503 with Retry-After while MySQL is away", async () => {
+    await world.mysql.kill();
+    try {
+      const { violations, statuses } = await run(false);
+      expect(violations).toEqual([]);
+      expect(statuses["503"]).toBeGreaterThan(0);
+    } finally {
+      await world.mysql.start();
+    }
   });
 });
