@@ -65,7 +65,7 @@ const writes = [
   },
   { write: "/api/cart/me/items/kept-1", body: { quantity: 3 }, read: "/api/cart/me" },
   { write: "/api/analytics/rows/7001/kept", body: { value: "yes" }, read: "/api/analytics/rows/7001" },
-  { write: "/api/social/people/Kept", body: undefined, read: "/api/social/people/Kept/friends" },
+  { write: "/api/social/people/7001", body: { name: "Kept" }, read: "/api/social/people/7001/friends" },
 ];
 
 async function writeAll(): Promise<void> {

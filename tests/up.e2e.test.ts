@@ -177,15 +177,20 @@ describe("through the gateway", () => {
   });
 
   test("friends of friends, and the shortest path", async () => {
-    for (const name of ["Ada", "Ben", "Cleo"]) {
-      await send("PUT", `/api/social/people/${name}`);
+    for (const [id, name] of Object.entries({ 9001: "Ada", 9002: "Ben", 9003: "Cleo" })) {
+      await send("PUT", `/api/social/people/${id}`, { name });
     }
-    await send("PUT", "/api/social/people/Ada/friends/Ben");
-    await send("PUT", "/api/social/people/Ben/friends/Cleo");
-    expect((await send("GET", "/api/social/people/Ada/friends")).body).toEqual(["Ben"]);
-    expect((await send("GET", "/api/social/people/Ada/friends-of-friends")).body).toEqual(["Cleo"]);
-    expect((await send("GET", "/api/social/path?from=Cleo&to=Ada")).body).toEqual(["Cleo", "Ben", "Ada"]);
-    expect((await send("GET", "/api/social/people/Nobody/friends")).status).toBe(404);
+    await send("PUT", "/api/social/people/9001/friends/9002");
+    await send("PUT", "/api/social/people/9002/friends/9003");
+    const [ada, ben, cleo] = [
+      { id: 9001, name: "Ada" },
+      { id: 9002, name: "Ben" },
+      { id: 9003, name: "Cleo" },
+    ];
+    expect((await send("GET", "/api/social/people/9001/friends")).body).toEqual([ben]);
+    expect((await send("GET", "/api/social/people/9001/friends-of-friends")).body).toEqual([cleo]);
+    expect((await send("GET", "/api/social/path?from=9003&to=9001")).body).toEqual([cleo, ben, ada]);
+    expect((await send("GET", "/api/social/people/9999/friends")).status).toBe(404);
   });
 
   test("a path that is nobody's is a problem document", async () => {
@@ -344,13 +349,13 @@ test.each(["README.md", "docs/storage-models.md", "docs/concepts.md"])(
 );
 
 test("down stops everything, and up brings back every write", async () => {
-  await send("PUT", "/api/social/people/Kept");
+  await send("PUT", "/api/social/people/9004", { name: "Kept" });
   expect(await lab.json(["down"])).toEqual({ stopped: expect.arrayContaining(["nomad", "consul"]) });
   const left = await execa("ps", ["-eww", "-o", "pid,args"]);
   expect(left.stdout).not.toContain(join(lab.home, lab.stack));
   expect((await lab.lab(["status"])).exitCode).toBe(3);
   await lab.json(["up"]);
-  expect((await send("GET", "/api/social/people/Kept/friends")).body).toEqual([]);
+  expect((await send("GET", "/api/social/people/9004/friends")).body).toEqual([]);
   expect((await send("GET", "/api/users/9001")).body).toMatchObject({ name: "Ada" });
   expect((await send("GET", "/api/analytics/rows/9001")).body).toEqual({ reactions: 12 });
 });
