@@ -47,7 +47,7 @@ async function order(count: number): Promise<Told> {
   const told: Told = { accepted: [], refused: [], unanswered: 0, retries: 0 };
   const gate = new Gate(count);
   gate.close();
-  await placeOrders([customer], "tea-1", gate, told, new AbortController().signal);
+  await placeOrders([customer], [{ sku: "tea-1", quantity: 1 }], gate, told, new AbortController().signal);
   return told;
 }
 

@@ -1,7 +1,7 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Outputs } from "../outputs.ts";
-import type { Person, ShopAnswer, ShopClient } from "../shop-client.ts";
+import type { Shoppers } from "../load/shoppers.ts";
+import type { Person, ShopAnswer } from "../shop-client.ts";
 import type { Gate } from "./gate.ts";
 import type { AcceptedOrder } from "./tally.ts";
 
@@ -28,32 +28,6 @@ const giveUpAfterMs = 180_000;
 const firstPauseMs = 50;
 const longestPauseMs = 1000;
 
-/** What is ordered: enough of it for every order, at a price far below what is declined. */
-const priceCents = 1000;
-
-/** Makes a product for the run, with a unit for every order. */
-export async function stockProduct(shop: ShopClient, outputs: Outputs, orders: number): Promise<string> {
-  const admin = await shop.login(outputs.credentials.shopAdmin);
-  const sku = `chaos-${randomBytes(6).toString("hex")}`;
-  await admin.ask("PUT", `/api/products/${sku}`, {
-    body: { name: "Something that survives", category: "chaos", priceCents, stock: orders },
-  });
-  return sku;
-}
-
-/** Registers customers who have never ordered before. */
-export async function registerCustomers(shop: ShopClient, count: number): Promise<Customer[]> {
-  const run = randomBytes(6).toString("hex");
-  return Promise.all(
-    Array.from({ length: count }, async (_, index) => {
-      const name = `Customer ${index + 1} of ${run}`;
-      const email = `chaos-${run}-${index + 1}@example.org`;
-      const person = await shop.register({ name, email, password: randomBytes(12).toString("base64url") });
-      return { person, userId: await person.id() };
-    }),
-  );
-}
-
 /**
  * Lets customers order through the gate until it is closed, each one order after another, all customers at once.
  *
@@ -61,7 +35,7 @@ export async function registerCustomers(shop: ShopClient, count: number): Promis
  */
 export async function placeOrders(
   customers: readonly Customer[],
-  sku: string,
+  lines: Shoppers["lines"],
   gate: Gate,
   told: Told,
   signal: AbortSignal,
@@ -69,7 +43,8 @@ export async function placeOrders(
   await Promise.all(
     customers.map(async (customer) => {
       while (await gate.pass()) {
-        await placeOrder(customer, sku, told, signal);
+        signal.throwIfAborted();
+        await placeOrder(customer, lines, told, signal);
       }
     }),
   );
@@ -78,7 +53,7 @@ export async function placeOrders(
 /** Sends the same order with the same key until it is accepted or refused: nobody knows what a lost answer said. */
 async function placeOrder(
   { person, userId }: Customer,
-  sku: string,
+  lines: Shoppers["lines"],
   told: Told,
   signal: AbortSignal,
 ): Promise<void> {
@@ -88,7 +63,7 @@ async function placeOrder(
     const answer = await person
       .send("POST", "/api/orders", {
         headers: { "idempotency-key": key },
-        body: { lines: [{ sku, quantity: 1 }] },
+        body: { lines },
       })
       .catch(() => undefined);
     if (answer?.status === 201) {

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { readCluster, unhealthy } from "../cluster.ts";
 import { LabError } from "../errors.ts";
+import { registerShoppers, type Shoppers } from "../load/shoppers.ts";
+import { countOf } from "../nomad-jobs.ts";
 import { say } from "../output.ts";
 import { notRunning, type Outputs } from "../outputs.ts";
 import { scaleJobs } from "../scaling.ts";
-import { ShopClient } from "../shop-client.ts";
 import type { Stack } from "../stack.ts";
-import { type Customer, placeOrders, registerCustomers, stockProduct, type Told } from "./customers.ts";
+import { type Customer, placeOrders, type Told } from "./customers.ts";
 import { type Drained, drain, untilQueued } from "./drain.ts";
 import { Gate } from "./gate.ts";
 import { type Kill, killAndWait } from "./kill.ts";
@@ -52,7 +53,7 @@ interface Run {
   options: ChaosOptions;
   stores: Stores;
   customers: Customer[];
-  sku: string;
+  lines: Shoppers["lines"];
   marks: Marks;
   told: Told;
   signal: AbortSignal;
@@ -71,16 +72,16 @@ export async function chaosOrders(
   signal: AbortSignal,
 ): Promise<ChaosReport> {
   await refuseUnhealthy(stack, outputs);
-  const shop = new ShopClient(outputs.urls.gateway, { connections: options.customers });
+  const { people, userIds, lines, close } = await registerShoppers(outputs, options.customers);
   try {
-    const stores = new Stores(outputs);
+    const stores = new Stores(stack, outputs);
     const run: Run = {
       stack,
       outputs,
       options,
       stores,
-      sku: await stockProduct(shop, outputs, options.orders),
-      customers: await registerCustomers(shop, options.customers),
+      lines,
+      customers: people.map((person, index) => ({ person, userId: userIds[index] as number })),
       marks: await stores.marks(),
       told: { accepted: [], refused: [], unanswered: 0, retries: 0 },
       signal,
@@ -98,7 +99,7 @@ export async function chaosOrders(
       drainedForMs: Math.round(performance.now() - postedMs),
     });
   } finally {
-    await shop.close();
+    await close();
   }
 }
 
@@ -121,11 +122,20 @@ function reportOf(
   };
 }
 
+/** The services that an order passes. */
+const pipeline = ["order", "payment", "notification"] as const;
+
 /** Faults of before would be counted as faults of the run. */
 async function refuseUnhealthy(stack: Stack, outputs: Outputs): Promise<void> {
   const sick = await readCluster(outputs).then(unhealthy, () => {
     throw notRunning(stack, "Nomad or Consul");
   });
+  for (const job of pipeline) {
+    // Nothing is unhealthy of a job that was scaled to nothing.
+    if ((await countOf(outputs, job)) === 0) {
+      sick.push(`${job} is stopped`);
+    }
+  }
   if (sick.length > 0) {
     throw new LabError(
       "missing",
@@ -138,7 +148,7 @@ async function refuseUnhealthy(stack: Stack, outputs: Outputs): Promise<void> {
 
 /** All orders at once, while some services are down. */
 async function postWhileDown(run: Run): Promise<Pick<ChaosReport, "kills" | "queued">> {
-  const { outputs, options, stores, customers, sku, told, signal } = run;
+  const { outputs, options, stores, customers, lines, told, signal } = run;
   const startAgain = await scaleJobs(
     outputs,
     Object.fromEntries(options.whileDown.map((job) => [job, 0])),
@@ -148,7 +158,7 @@ async function postWhileDown(run: Run): Promise<Pick<ChaosReport, "kills" | "que
   try {
     const gate = new Gate(options.orders);
     gate.close();
-    await placeOrders(customers, sku, gate, told, signal);
+    await placeOrders(customers, lines, gate, told, signal);
     const backlog = await untilQueued(run);
     const { ledger, mails } = await stores.read(
       customers.map(({ userId }) => userId),
@@ -164,11 +174,11 @@ async function postWhileDown(run: Run): Promise<Pick<ChaosReport, "kills" | "que
 
 /** Orders at a steady pace, and more of them just before each kill. */
 async function postAmidKills(run: Run, startedMs: number): Promise<Pick<ChaosReport, "kills" | "queued">> {
-  const { options, customers, sku, told, signal } = run;
+  const { options, customers, lines, told, signal } = run;
   const plans = planKills(options.targets, options.orders, options.seed);
   const gate = new Gate();
   const flow = new Flow(gate, options.orders, (partMs * (plans.length + 1)) / options.orders);
-  const posting = placeOrders(customers, sku, gate, told, signal);
+  const posting = placeOrders(customers, lines, gate, told, signal);
   try {
     const [kills] = await Promise.all([killInTurn(run, plans, flow, startedMs), posting]);
     return { kills };

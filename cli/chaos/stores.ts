@@ -1,7 +1,11 @@
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { request } from "undici";
+import { readQueue } from "../commands/queue.ts";
+import { mailsAfter } from "../load/mails.ts";
 import type { Outputs } from "../outputs.ts";
 import { connectMysql } from "../query/mysql.ts";
+import { withOperator } from "../queue/operator.ts";
+import type { Stack } from "../stack.ts";
 import type { Evidence } from "./tally.ts";
 
 /** Where the pipeline stands. */
@@ -31,15 +35,17 @@ const timeoutMs = 5000;
 
 /** Reads what the stores, the provider and the mail sink have. */
 export class Stores {
+  readonly #stack: Stack;
   readonly #outputs: Outputs;
 
-  constructor(outputs: Outputs) {
+  constructor(stack: Stack, outputs: Outputs) {
+    this.#stack = stack;
     this.#outputs = outputs;
   }
 
   /** What the ledger and the mails end with now. */
   async marks(): Promise<Marks> {
-    const [ledger, mails] = await Promise.all([this.#ledger(0), this.#mails(0)]);
+    const [ledger, mails] = await Promise.all([this.#ledger(0), mailsAfter(this.#outputs.urls.mail, 0)]);
     return { ledgerSeq: ledger.at(-1)?.seq ?? 0, mailSeq: mails.at(-1)?.seq ?? 0 };
   }
 
@@ -53,7 +59,7 @@ export class Stores {
         ]),
       ]),
       this.#ledger(marks.ledgerSeq),
-      this.#mails(marks.mailSeq),
+      mailsAfter(this.#outputs.urls.mail, marks.mailSeq),
     ]);
     return {
       orders: orders as Evidence["orders"],
@@ -85,41 +91,27 @@ export class Stores {
     }
   }
 
-  #ledger(after: number): Promise<LedgerEntry[]> {
+  async #ledger(after: number): Promise<LedgerEntry[]> {
     const { urls, credentials } = this.#outputs;
     const headers = { authorization: `Bearer ${credentials.paymentProvider.apiKey}` };
-    return allPages(after, async (seq) => {
+    const all: LedgerEntry[] = [];
+    for (;;) {
+      const seq = all.at(-1)?.seq ?? after;
       const url = new URL(`/v1/ledger?after=${seq}&limit=${pageSize}`, urls.paymentProvider);
-      return (await get<{ entries: LedgerEntry[] }>(url, headers)).entries;
-    });
+      const { entries } = await get<{ entries: LedgerEntry[] }>(url, headers);
+      all.push(...entries);
+      if (entries.length < pageSize) {
+        return all;
+      }
+    }
   }
 
-  #mails(after: number): Promise<KeptMail[]> {
-    return allPages(after, async (seq) => {
-      const url = new URL(`/api/mails?after=${seq}&limit=${pageSize}`, this.#outputs.urls.mail);
-      return (await get<{ mails: KeptMail[] }>(url)).mails;
-    });
-  }
-
-  /** As NATS itself counts them. */
   async #consumers(): Promise<Pick<Backlog, "pending" | "underWay">> {
-    const url = new URL("/jsz?consumers=true", this.#outputs.urls.natsMonitor);
-    const { account_details = [] } = await get<JetStreamReport>(url);
-    const all = account_details
-      .flatMap(({ stream_detail = [] }) => stream_detail)
-      .flatMap(({ consumer_detail = [] }) => consumer_detail ?? [])
-      .map((consumer) => ({ ...consumer, service: consumer.name.replace(/-\d+$/, "") }))
-      .filter(({ service }) => consumers.some((name) => name === service));
+    const { services } = await withOperator(this.#stack, this.#outputs, readQueue);
+    const own = consumers.map((name) => services.find(({ service }) => service === name));
     return {
-      pending: Object.fromEntries(
-        consumers.map((name) => [
-          name,
-          all
-            .filter(({ service }) => service === name)
-            .reduce((sum, { num_pending }) => sum + num_pending, 0),
-        ]),
-      ),
-      underWay: all.reduce((sum, { num_ack_pending }) => sum + num_ack_pending, 0),
+      pending: Object.fromEntries(consumers.map((name, index) => [name, own[index]?.pending ?? 0])),
+      underWay: own.reduce((sum, one) => sum + (one?.ackPending ?? 0), 0),
     };
   }
 }
@@ -128,21 +120,6 @@ interface LedgerEntry {
   seq: number;
   kind: "charge" | "refund" | "decline";
   reference: string;
-}
-
-interface KeptMail {
-  seq: number;
-  subject: string;
-  doubles: number;
-}
-
-/** https://docs.nats.io/running-a-nats-service/nats_admin/monitoring#jetstream-information-jsz */
-interface JetStreamReport {
-  account_details?: Array<{
-    stream_detail?: Array<{
-      consumer_detail?: Array<{ name: string; num_pending: number; num_ack_pending: number }> | null;
-    }>;
-  }>;
 }
 
 async function rows(
@@ -154,22 +131,7 @@ async function rows(
   return found.map(({ id, state }) => ({ orderId: String(id), state: String(state) }));
 }
 
-/** Everything after a number, page by page. */
-async function allPages<T extends { seq: number }>(
-  after: number,
-  page: (after: number) => Promise<T[]>,
-): Promise<T[]> {
-  const all: T[] = [];
-  for (;;) {
-    const items = await page(all.at(-1)?.seq ?? after);
-    all.push(...items);
-    if (items.length < pageSize) {
-      return all;
-    }
-  }
-}
-
-async function get<T>(url: URL, headers: Record<string, string> = {}): Promise<T> {
+async function get<T>(url: URL, headers: Record<string, string>): Promise<T> {
   const answer = await request(url, { headers, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
   if (answer.statusCode !== 200) {
     throw new Error(`${url.origin}${url.pathname} answered ${answer.statusCode}`);

@@ -2,12 +2,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { request } from "undici";
 
 /** A mail as the mail sink keeps it. */
-interface KeptMail {
+export interface KeptMail {
   seq: number;
   /** As in the mail's header: `<order.kind@…>` of those that notification sends. */
   messageId: string;
   /** ISO 8601. */
   receivedAt: string;
+  subject: string;
+  /** How often its Message-ID came again. */
+  doubles: number;
 }
 
 const pageSize = 500;
@@ -61,7 +64,8 @@ export class PaidMails {
   }
 }
 
-async function mailsAfter(sinkUrl: string, seq: number): Promise<KeptMail[]> {
+/** All mails that came after one, in their order. */
+export async function mailsAfter(sinkUrl: string, seq: number): Promise<KeptMail[]> {
   const all: KeptMail[] = [];
   for (;;) {
     const { statusCode, body } = await request(new URL("/api/mails", sinkUrl), {
