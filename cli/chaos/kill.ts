@@ -1,3 +1,4 @@
+import { identify, isAlive } from "../../providers/host/src/identity.ts";
 import { isHealthy } from "../cluster.ts";
 import { up } from "../commands/up.ts";
 import { runningAllocations } from "../nomad-jobs.ts";
@@ -54,17 +55,20 @@ export async function kill(
   outputs: Outputs,
   victim: Victim,
 ): Promise<{ pid: number; killedMs: number; recoveredAfterMs: number }> {
-  const { pid, tasks } = await poll(`${victim.job} to have a process`, async () => {
+  const { killed, tasks } = await poll(`${victim.job} to have a process`, async () => {
     const tasks = await pidsFor(stack, outputs, { ...victim, process: "task" });
     const [pid] = await pidsFor(stack, outputs, victim);
-    if (pid === undefined) {
+    const killed = pid === undefined ? undefined : identify(pid);
+    if (killed === undefined) {
       return undefined;
     }
-    process.kill(pid, "SIGKILL");
-    return { pid, tasks };
+    process.kill(killed.pid, "SIGKILL");
+    return { killed, tasks };
   });
   const killedMs = performance.now();
   if (victim.process === "agent") {
+    // It has its ports until the last of its threads has ended, and `up` would find them taken.
+    await poll(`${victim.job} to end`, async () => (isAlive(killed) ? undefined : true));
     await up(stack);
   } else {
     await poll(`${victim.job} to come back`, async () => {
@@ -74,7 +78,7 @@ export async function kill(
       return isReplaced && (await isHealthy(outputs, victim.job)) ? true : undefined;
     });
   }
-  return { pid, killedMs, recoveredAfterMs: Math.round(performance.now() - killedMs) };
+  return { pid: killed.pid, killedMs, recoveredAfterMs: Math.round(performance.now() - killedMs) };
 }
 
 /** The processes of a stack that a plan means, read from what runs, not from what should. */
