@@ -31,7 +31,8 @@ export interface DeadLetter {
 export async function readDeadLetters(manager: JetStreamManager): Promise<DeadLetter[]> {
   const { first_seq, last_seq } = await rangeOf(manager);
   const letters: DeadLetter[] = [];
-  for (let sequence = first_seq; sequence <= last_seq; sequence++) {
+  // A stream that has never held anything calls its first number 0, and there is none.
+  for (let sequence = Math.max(1, first_seq); sequence <= last_seq; sequence++) {
     const message = await manager.streams.getMessage(deadLetterStream, { seq: sequence });
     if (message) {
       letters.push(letterOf(message));

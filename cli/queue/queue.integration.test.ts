@@ -32,6 +32,8 @@ test("a server on which nobody has made the streams has no queue, and no dead le
 
 test("a dead letter can be looked at, and its event handled at last", async () => {
   messaging = connectMessaging({ environment: nats.environmentOf("operator"), name: "test", log });
+  await until("the streams", async () => (await readQueue(operator.manager)).streams.length === 2);
+  expect(await readDeadLetters(operator.manager)).toEqual([]);
   let isMended = false;
   const handled: string[] = [];
   messaging.consume({

@@ -1,11 +1,9 @@
 import { type Db, MongoClient } from "mongodb";
-import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type DocumentServer, startFerretdb } from "../../../tests/servers/ferretdb.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { migrate } from "./migrate.ts";
 import { type Outcome, Stock } from "./stock.ts";
-
-const log = pino({ enabled: false });
 
 let server: DocumentServer;
 let client: MongoClient;
