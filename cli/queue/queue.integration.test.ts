@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectMessaging, eventOf, type Messaging } from "../../packages/messaging/src/index.ts";
 import { type NatsOperator, type NatsServer, startNats } from "../../tests/servers/nats.ts";
-import { quietLog as log } from "../../tests/support/quiet-log.ts";
+import { silentLog as log } from "../../tests/support/silent-log.ts";
 import { until } from "../../tests/support/until.ts";
 import { readQueue } from "../commands/queue.ts";
 import { readDeadLetter, readDeadLetters, replay } from "./dead-letters.ts";

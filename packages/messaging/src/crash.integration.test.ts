@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type NatsServer, startNats } from "../../../tests/servers/nats.ts";
-import { quietLog as log } from "../../../tests/support/quiet-log.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import { connectMessaging, eventOf, type Messaging, MessagingAwayError, type ShopEvent } from "./index.ts";
 

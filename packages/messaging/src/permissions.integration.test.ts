@@ -1,7 +1,7 @@
 import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type NatsServer, startNats } from "../../../tests/servers/nats.ts";
-import { quietLog as log } from "../../../tests/support/quiet-log.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import { connectMessaging, eventOf, type Messaging } from "./index.ts";
 import { permissionsOf } from "./permissions.ts";

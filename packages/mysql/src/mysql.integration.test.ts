@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
-import { quietLog as log } from "../../../tests/support/quiet-log.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { connectMysql, handleOnce, inboxMigration, isMysqlAway, migrateMysql, transaction } from "./index.ts";
 
 let mysql: MysqlServer;

@@ -3,7 +3,7 @@ import type { Pool, RowDataPacket } from "mysql2/promise";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
 import { type NatsServer, startNats } from "../../../tests/servers/nats.ts";
-import { quietLog as log } from "../../../tests/support/quiet-log.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import {
   addToOutbox,

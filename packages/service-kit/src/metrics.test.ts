@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { quietLog as log } from "../../../tests/support/quiet-log.ts";
+import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { createApp } from "./app.ts";
 import { counter, gauge } from "./metrics.ts";
 
