@@ -1,5 +1,6 @@
 import type { ResultPromise } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ShopJourney } from "../cli/demo/shop/journey.ts";
 import type { Survival } from "../cli/demo/stateless/stateless.ts";
 import type { StorageReport } from "../cli/demo/storage/storage.ts";
 import { createThrowawayLab, type ThrowawayLab } from "./support/throwaway-lab.ts";
@@ -109,5 +110,65 @@ describe("lab demo stateless", () => {
     }
     expect((await run).exitCode).toBe(130);
     await expectNoneRuns();
+  });
+});
+
+describe("lab demo shop", () => {
+  beforeAll(() => lab.json(["seed"]));
+
+  /** The people of a journey have addresses of their own kind. */
+  async function expectNobodyLeft(): Promise<void> {
+    const accounts = "SELECT id FROM user.users WHERE email REGEXP '^(visitor|friend)-[0-9a-f]{8}@'";
+    expect(await query("mysql", accounts)).toMatchObject({ rows: [] });
+    const people = 'MATCH (person:Person) WHERE person.name =~ "(Visitor|Friend) .*" RETURN person.name';
+    expect(await query("neo4j", people)).toMatchObject({ rows: [] });
+    expect(await query("redis", "KEYS *anon-*")).toEqual({ value: [] });
+  }
+
+  test("follows a person from the registration to the mail, by the trace of each step", async () => {
+    const { steps, mail, erasure } = await lab.json<ShopJourney>(["demo", "shop"]);
+    expect(steps.map(({ request }) => request.replace(/\/(anon-[^/]+|[0-9a-f-]{36}|\d+)/g, "/…"))).toEqual([
+      "POST /api/users",
+      expect.stringMatching(/^GET \/api\/products\/./),
+      expect.stringMatching(/^PUT \/api\/cart\/…\/items\/./),
+      "POST /api/users/login",
+      "POST /api/cart/merge",
+      "POST /api/orders",
+      "GET /api/payments/…",
+      "GET /api/analytics/users/…/events",
+      "PUT /api/social/people/…/friends/…",
+      "GET /api/social/people/…/recommendations",
+      "DELETE /api/users/…",
+    ]);
+    for (const { title, request, status, visits } of steps) {
+      expect(visits[0], title).toMatchObject({ service: "gateway", what: `${request} → ${status}` });
+    }
+    const order = steps.find(({ request }) => request === "POST /api/orders");
+    const touched = Map.groupBy(order?.visits ?? [], ({ service }) => service);
+    const stores = (service: string) => touched.get(service)?.flatMap(({ stores }) => Object.keys(stores));
+    expect(stores("order")).toContain("mysql");
+    expect(stores("payment")).toEqual(expect.arrayContaining(["mysql", "http:payment-provider"]));
+    expect(stores("product")).toContain("mongodb");
+    expect(stores("notification")).toContain("smtp");
+    expect(stores("analytics")).toContain("cassandra");
+    expect(stores("social")).toContain("neo4j");
+    expect(mail.to).toEqual([expect.stringMatching(/^visitor-/)]);
+    expect(mail.subject).toContain("paid");
+    expect(erasure.complete).toBe(true);
+    expect(erasure.services.map(({ service }) => service)).toEqual(
+      expect.arrayContaining(["user", "cart", "order", "payment", "notification", "analytics", "social"]),
+    );
+    await expectNobodyLeft();
+  });
+
+  test("erases its people when it is interrupted", async () => {
+    const run = lab.start(["demo", "shop"]) as ResultPromise<{ reject: false }>;
+    for await (const line of run.iterable()) {
+      if (line.startsWith("Takes the cart along")) {
+        process.kill(-(run.pid as number), "SIGINT");
+      }
+    }
+    expect((await run).exitCode).toBe(130);
+    await expectNobodyLeft();
   });
 });

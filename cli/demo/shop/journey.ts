@@ -139,7 +139,7 @@ export async function demoShop(
     );
     const person = await shop.login(account);
     const me = await person.id();
-    await step<{ items: Array<{ sku: string; quantity: number }> }>(
+    const { items: cart } = await step<{ items: Array<{ sku: string; quantity: number }> }>(
       "Takes the cart along",
       person,
       ["POST", "/api/cart/merge", { body: { from: anonymous } }],
@@ -154,7 +154,7 @@ export async function demoShop(
         "/api/orders",
         {
           headers: { "idempotency-key": randomUUID() },
-          body: { lines: [{ sku: first.sku, quantity: 2 }] },
+          body: { lines: cart.map(({ sku, quantity }) => ({ sku, quantity })) },
         },
       ],
       async ({ orderId: placed, totalCents, state }) => {

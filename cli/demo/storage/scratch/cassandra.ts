@@ -14,6 +14,9 @@ const tables = [
     WITH CLUSTERING ORDER BY (value DESC) AND ${options}`,
 ];
 
+/** A change of the schema writes to disk, which a busy machine may take longer for than the driver waits by itself. */
+const patient = { readTimeout: 60_000 };
+
 /** How many batches are under way at once. */
 const concurrency = 16;
 const batchSize = 50;
@@ -22,10 +25,12 @@ const batchSize = 50;
 export async function loadCassandra(client: Client, data: Data): Promise<void> {
   await client.execute(
     "CREATE KEYSPACE demo WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    [],
+    patient,
   );
   await client.execute("USE demo");
   for (const table of tables) {
-    await client.execute(table);
+    await client.execute(table, [], patient);
   }
   await insert(
     client,
@@ -48,7 +53,7 @@ export async function loadCassandra(client: Client, data: Data): Promise<void> {
 }
 
 export async function removeFromCassandra(client: Client): Promise<void> {
-  await client.execute("DROP KEYSPACE IF EXISTS demo");
+  await client.execute("DROP KEYSPACE IF EXISTS demo", [], patient);
 }
 
 async function insert(client: Client, query: string, rows: unknown[][]): Promise<void> {
@@ -61,7 +66,7 @@ async function insert(client: Client, query: string, rows: unknown[][]): Promise
       limit(() =>
         client.batch(
           batch.map((params) => ({ query, params })),
-          { prepare: true, logged: false },
+          { prepare: true, logged: false, ...patient },
         ),
       ),
     ),
