@@ -41,7 +41,7 @@ test("the tables of the concepts hold commands, and those in code blocks are rea
     "",
     "<!-- tested -->",
     "| stored | `./lab query redis PING` | `cli/query/redis.ts` |",
-    "| raced  | `./lab compare sync-async` ⏱ | |",
+    "| raced  | `./lab compare sync-async` ⏱ | `.lab/passphrase` |",
     "",
     "<!-- tested -->",
     "```sh",

@@ -30,10 +30,12 @@ export function longCommands(markdown: string): string[] {
   ];
 }
 
-/** The files and folders of the checkout that a Markdown text names as code. */
+/** The files and folders of the checkout that a Markdown text names as code; what a running lab makes in `.lab/` is none. */
 export function namedFiles(markdown: string): string[] {
   const withoutBlocks = markdown.replaceAll(/^```.*?^```$/gms, "");
-  return [...withoutBlocks.matchAll(/`([\w.@-]+(?:\/[\w.@-]+)+\/?)`/g)].map(([, file]) => file as string);
+  return [...withoutBlocks.matchAll(/`([\w.@-]+(?:\/[\w.@-]+)+\/?)`/g)]
+    .map(([, file]) => file as string)
+    .filter((file) => !file.startsWith(".lab/"));
 }
 
 /** Of tables that are marked with `<!-- tested -->`. */
