@@ -177,7 +177,7 @@ describe("a mistake", () => {
     expect(exitCode).toBe(4);
     expect(stderr).toContain("gruop");
     await writeFile(file, good);
-    expect((await lab.lab(["up"])).exitCode).toBe(0);
+    await lab.json(["up"]);
   });
 
   test("a service that can't start is an error with its last lines; the old one goes on", async () => {
@@ -189,7 +189,7 @@ describe("a mistake", () => {
     expect(stderr).toContain("broken on purpose");
     await expectAllWrites();
     await writeFile(file, good);
-    expect((await lab.lab(["up"])).exitCode).toBe(0);
+    await lab.json(["up"]);
   });
 
   test("a wrong passphrase is one clear error", async () => {

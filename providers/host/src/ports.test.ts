@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
@@ -27,6 +28,19 @@ test("a taken port is named with the process that holds it", async () => {
   expect(describeHolder(holder as never)).toMatch(
     new RegExp(`^port ${port} is taken by process ${process.pid} \\(.*node.*\\)$`),
   );
+});
+
+test("a port whose holder has children is held by the holder, not by one of them", async () => {
+  const program = `$^F = 99; socket(my $s, 2, 1, 0); bind($s, pack("SnCCCCx8", 2, 0, 127, 0, 0, 1)); listen($s, 1);
+    $| = 1; print((unpack("Sn", getsockname($s)))[1], "\\n"); fork() or exec("sleep", "60"); wait()`;
+  const parent = spawn("perl", ["-e", program], { detached: true });
+  try {
+    const [line] = await once(parent.stdout, "data");
+    const port = Number(line);
+    expect(holdersOf([port])).toMatchObject([{ port, pid: parent.pid }]);
+  } finally {
+    process.kill(-(parent.pid as number), "SIGKILL");
+  }
 });
 
 test("a port that is taken on every interface, or by IPv6 only, counts", async () => {

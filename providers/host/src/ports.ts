@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
-import { commandOf } from "./identity.ts";
+import { commandOf, parentOf } from "./identity.ts";
 
 /** Who listens on a TCP port. */
 export interface Holder {
@@ -16,26 +16,40 @@ const listening = "0A";
 
 /** Those of the ports that something listens on, and what. */
 export function holdersOf(ports: readonly number[]): Holder[] {
-  const inodes = new Map<string, number>();
+  const sockets = listeningSockets(ports);
+  const pids = new Map<number, number[]>();
+  for (const [socket, pid] of sockets.size > 0 ? openSockets() : []) {
+    const port = sockets.get(socket);
+    if (port !== undefined) {
+      pids.set(port, [...(pids.get(port) ?? []), pid]);
+    }
+  }
+  // Who was not seen to have its socket is another user's, or has ended between the two looks.
+  const left = pids.size < sockets.size ? listeningSockets(ports) : sockets;
+  return [...new Set(left.values())]
+    .map((port) => ({ port, ...firstOf(pids.get(port) ?? []) }))
+    .sort((one, other) => one.port - other.port);
+}
+
+/** The one that the others descend from: a child has its parent's sockets, if only until it runs another program. */
+function firstOf(pids: number[]): Pick<Holder, "pid" | "command"> {
+  const pid = pids.find((one) => !pids.includes(parentOf(one) ?? 0));
+  return pid === undefined ? {} : { pid, command: commandOf(pid) };
+}
+
+/** The sockets that listen on one of the ports. */
+function listeningSockets(ports: readonly number[]): Map<string, number> {
+  const sockets = new Map<string, number>();
   for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) {
     for (const line of linesOf(file)) {
       const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
       const port = Number.parseInt(local?.split(":")[1] ?? "", 16);
       if (state === listening && inode !== undefined && ports.includes(port)) {
-        inodes.set(`socket:[${inode}]`, port);
+        sockets.set(`socket:[${inode}]`, port);
       }
     }
   }
-  const taken = new Map<number, Holder>([...inodes.values()].map((port) => [port, { port }]));
-  if (taken.size > 0) {
-    for (const [socket, pid] of openSockets()) {
-      const port = inodes.get(socket);
-      if (port !== undefined) {
-        taken.set(port, { port, pid, command: commandOf(pid) });
-      }
-    }
-  }
-  return [...taken.values()].sort((one, other) => one.port - other.port);
+  return sockets;
 }
 
 /** A holder in words: `port 18000 is taken by process 4711 (consul agent …)`. */
