@@ -4,21 +4,31 @@ import type { LabError } from "./errors.ts";
 
 /** Prints a result: the text for people, or with `--json` one object for machines. */
 export function printResult(json: boolean | undefined, data: unknown, text: () => string): void {
-  process.stdout.write(json ? `${JSON.stringify({ ok: true, data }, null, 2)}\n` : `${text()}\n`);
+  print(json ? JSON.stringify({ ok: true, data }, null, 2) : text());
+}
+
+/** A part of a result that has several, each as soon as it is there. */
+export function print(text: string): void {
+  write(process.stdout, text);
 }
 
 /** Prints an error: a line of cause and a line of remedy, or with `--json` one object. */
 export function printError(json: boolean, { code, message, remedy }: LabError): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify({ ok: false, error: { code, message, remedy } }, null, 2)}\n`);
+    print(JSON.stringify({ ok: false, error: { code, message, remedy } }, null, 2));
   } else {
-    process.stderr.write(`${ansis.red("lab:")} ${message}\n     ${remedy}\n`);
+    say(`${ansis.red("lab:")} ${message}\n     ${remedy}`);
   }
 }
 
 /** A line of progress, apart from the result. */
 export function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+  write(process.stderr, line);
+}
+
+/** Colours are for terminals, and the two streams need not lead to the same one; FORCE_COLOR asks for them anywhere. */
+function write(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(`${stream.isTTY || process.env.FORCE_COLOR ? text : ansis.strip(text)}\n`);
 }
 
 /** Rows under a head; `null` and `undefined` are shown as an empty cell. */

@@ -6,7 +6,7 @@ import { demoStateless } from "../demo/stateless/stateless.ts";
 import { describe, markdown } from "../demo/storage/report.ts";
 import { demoStorage } from "../demo/storage/storage.ts";
 import { interruptible } from "../interruptible.ts";
-import { printResult, say } from "../output.ts";
+import { print, printResult, say } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
 import { stackOf, wantsJson } from "./options.ts";
 
@@ -41,12 +41,12 @@ function shopCommand(): Command {
     .action(async (_options, command: Command) => {
       const outputs = await outputsOf(stackOf(command));
       const json = wantsJson(command);
-      const tell = json ? () => undefined : (step: Step) => process.stdout.write(`${describeStep(step)}\n`);
+      const tell = json ? () => undefined : (step: Step) => print(describeStep(step));
       const journey = await interruptible((signal) => demoShop(outputs, signal, tell));
       printResult(
         json,
         journey,
-        () => `${describeMail(journey.mail)}\n\n${describeErasure(journey.erasure)}`,
+        () => `${describeErasure(journey.erasure)}\n\n${describeMail(journey.mail)}`,
       );
     });
 }

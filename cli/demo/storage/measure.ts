@@ -30,7 +30,7 @@ export async function measure(
   const runs = Math.min(mostRuns, Math.max(leastRuns, Math.floor(budgetMs / roundMs)));
   for (let run = 0; run < runs; run++) {
     for (const { ask, timesMs } of measured) {
-      timesMs.push((await timed(ask, stores)).ms);
+      timesMs.push(await timed(ask, stores));
       signal.throwIfAborted();
     }
   }
@@ -44,7 +44,7 @@ export async function measure(
   return results;
 }
 
-/** Gets the plan, which warms up, and the answer, with a first time that tells how often to repeat. */
+/** Gets the answer, then the plan while what was asked is as it was, and a first time that tells how often to repeat. */
 async function firstRun(ask: Ask & { name: string }, stores: Stores): Promise<Result> {
   const { store, name, statement } = ask;
   const unmeasured = {
@@ -57,7 +57,7 @@ async function firstRun(ask: Ask & { name: string }, stores: Stores): Promise<Re
   };
   let outcome: Outcome;
   try {
-    outcome = (await timed(ask, stores)).outcome;
+    outcome = await ask.run(stores);
   } catch (error) {
     if (ask.mayRefuse) {
       return { ...unmeasured, plan: [], refused: (error as Error).message, requests: 1 };
@@ -65,14 +65,15 @@ async function firstRun(ask: Ask & { name: string }, stores: Stores): Promise<Re
     throw error;
   }
   const plan = (await ask.plan?.(stores)) ?? [];
-  const { ms } = await timed(ask, stores);
-  return { ...unmeasured, ...outcome, plan, medianMs: ms };
+  await ask.undo?.(stores);
+  return { ...unmeasured, ...outcome, plan, medianMs: await timed(ask, stores) };
 }
 
-async function timed(ask: Ask, stores: Stores): Promise<{ outcome: Outcome; ms: number }> {
+/** How long it takes to ask, in milliseconds; what that changes is undone outside of it. */
+async function timed(ask: Ask, stores: Stores): Promise<number> {
   const startedMs = performance.now();
-  const outcome = await ask.run(stores);
+  await ask.run(stores);
   const ms = performance.now() - startedMs;
   await ask.undo?.(stores);
-  return { outcome, ms };
+  return ms;
 }
