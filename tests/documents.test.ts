@@ -33,6 +33,16 @@ test("the commands of the documents that take minutes are there, with the option
       expect(stdout, command).toContain(option);
     }
   }
+  // A process for each.
+}, 120_000);
+
+test("README.md has every command in its table", async () => {
+  const { stdout } = await execa(process.execPath, ["cli/main.ts", "--help"], { cwd: root });
+  const names = [...stdout.matchAll(/^ {2}([a-z]+) .* {2}\S/gm)].map(([, name]) => name as string);
+  expect(names).toContain("up");
+  const readme = read("README.md");
+  const missing = names.filter((name) => name !== "help" && !readme.includes(`| \`./lab ${name}`));
+  expect(missing).toEqual([]);
 });
 
 test("the tables of the concepts hold commands, and those in code blocks are read apart", () => {
