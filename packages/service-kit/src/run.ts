@@ -3,6 +3,7 @@ import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { z } from "zod";
+import { closeServer } from "./close-server.ts";
 import {
   type CommonEnvironment,
   commonEnvironment,
@@ -104,8 +105,7 @@ async function serve<S extends z.ZodObject>(service: Service<S>): Promise<void> 
   });
   stopping = true;
   log.info({ signal }, "stopping");
-  // No new connection from here on; idle ones are closed, the others after their answer (`connection: close`).
-  await new Promise((resolve) => server.close(resolve));
+  await closeServer(server);
   await close();
   log.info("stopped");
 }
