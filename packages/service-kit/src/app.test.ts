@@ -115,6 +115,20 @@ test("the line of a request says which stores it has asked, and how often", asyn
   expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ msg: "request", stores: { mysql: { calls: 2 } } });
 });
 
+test("no line of a request holds a path that lets in whoever knows it", async () => {
+  const { app, lines } = appWith();
+  const id = "8f14e45f-ceea-467f-a1d2-0f3b2c9d8e7a";
+  for (const path of [`/api/cart/anon-${id}`, `/api/cart/%61non-${id}`, `/api/users/erasures/${id}?a=b`]) {
+    await app.request(path);
+  }
+  expect(lines.map((line) => JSON.parse(line).path)).toEqual([
+    "/api/cart/anon-…",
+    "/api/cart/anon-…",
+    "/api/users/erasures/…",
+  ]);
+  expect(lines.join("\n")).not.toContain(id);
+});
+
 test("errors are problem documents with the trace id; what was not foreseen stays in the log", async () => {
   const { app, lines } = appWith();
   const traceId = "0af7651916cd43dd8448eb211c80319c";

@@ -5,6 +5,7 @@ import { Registry } from "prom-client";
 import type { Identity } from "./auth.ts";
 import { guardBody, guardPath } from "./body.ts";
 import type { Logger } from "./log.ts";
+import { loggedPath } from "./logged-path.ts";
 import { printProcessMetrics } from "./metrics.ts";
 import { Problem, problemResponse } from "./problem.ts";
 import { runWork } from "./work.ts";
@@ -77,7 +78,10 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
       if (!unlogged.has(c.req.path)) {
         const durationMs = Math.round((performance.now() - startedMs) * 100) / 100;
         const { method, path } = c.req;
-        work.log.info({ method, path, status: c.res.status, durationMs, stores: work.stores }, "request");
+        work.log.info(
+          { method, path: loggedPath(path), status: c.res.status, durationMs, stores: work.stores },
+          "request",
+        );
       }
     }),
   );

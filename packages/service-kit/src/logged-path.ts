@@ -1,0 +1,7 @@
+/** What begins a part of a path that lets in whoever knows it: an anonymous cart's name, an erasure's number. */
+const keysInPath = /(\banon-|\/erasures\/)[^/]+/gi;
+
+/** A path as it may be logged: without what would let a reader of the log in. */
+export function loggedPath(path: string): string {
+  return path.replaceAll(keysInPath, "$1…");
+}
