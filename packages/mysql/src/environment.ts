@@ -1,9 +1,10 @@
+import { port } from "@lab/service-kit";
 import { z } from "zod";
 
 /** The variables of a service with a MySQL database. */
 export const mysqlEnvironment = z.object({
   MYSQL_HOST: z.string().min(1),
-  MYSQL_PORT: z.coerce.number().int(),
+  MYSQL_PORT: port,
   MYSQL_DATABASE: z.string().min(1),
   MYSQL_USER: z.string().min(1),
   MYSQL_PASSWORD: z.string().min(1),

@@ -1,5 +1,20 @@
 import { z } from "zod";
 
+/** By its digits: to a number made of an empty variable would be 0. */
+function portFrom(lowest: number) {
+  return z
+    .string()
+    .regex(/^\d{1,5}$/, "must be the number of a port")
+    .transform(Number)
+    .pipe(z.number().min(lowest).max(65_535));
+}
+
+/** The port of a server. */
+export const port = portFrom(1);
+
+/** A port to listen at; 0 is for any that is free. */
+export const listenPort = portFrom(0);
+
 /** What every service reads from its environment. */
 export const commonEnvironment = z.object({
   SERVICE_NAME: z.string().min(1),
@@ -11,7 +26,7 @@ export const commonEnvironment = z.object({
 /** What a service that listens reads besides. */
 export const listenEnvironment = z.object({
   HOST: z.string().min(1).default("127.0.0.1"),
-  PORT: z.coerce.number().int().min(0).max(65_535),
+  PORT: listenPort,
 });
 
 export type CommonEnvironment = z.infer<typeof commonEnvironment>;

@@ -8,7 +8,7 @@ export {
   ownOrAdmin,
   secured,
 } from "./auth.ts";
-export { EnvironmentError, readEnvironment } from "./environment.ts";
+export { EnvironmentError, listenPort, port, readEnvironment } from "./environment.ts";
 export { createLogger, type Logger } from "./log.ts";
 export { counter, gauge, histogram } from "./metrics.ts";
 export { done, jsonBody, reply } from "./openapi.ts";

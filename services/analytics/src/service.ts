@@ -7,6 +7,7 @@ import {
   createAuth,
   defineService,
   observe,
+  port,
   type Running,
 } from "@lab/service-kit";
 import { Client, auth as cassandraAuth, policies } from "cassandra-driver";
@@ -22,7 +23,7 @@ const environment = z.object({
   ...authEnvironment.shape,
   ...messagingEnvironment.shape,
   CASSANDRA_HOST: z.string().min(1),
-  CASSANDRA_PORT: z.coerce.number().int(),
+  CASSANDRA_PORT: port,
   CASSANDRA_DATACENTER: z.string().min(1),
   CASSANDRA_KEYSPACE: z.string().min(1),
   CASSANDRA_USER: z.string().min(1),

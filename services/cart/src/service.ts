@@ -7,6 +7,7 @@ import {
   createAuth,
   defineService,
   measure,
+  port,
   type Running,
 } from "@lab/service-kit";
 import { Redis } from "ioredis";
@@ -21,7 +22,7 @@ const environment = z.object({
   ...authEnvironment.shape,
   ...messagingEnvironment.shape,
   REDIS_HOST: z.string().min(1),
-  REDIS_PORT: z.coerce.number().int(),
+  REDIS_PORT: port,
   REDIS_USER: z.string().min(1),
   REDIS_PASSWORD: z.string().min(1),
   CART_TTL_SECONDS: z.coerce.number().int().positive(),

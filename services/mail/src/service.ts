@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "@hono/zod-openapi";
-import { createApp, defineService } from "@lab/service-kit";
+import { createApp, defineService, listenPort } from "@lab/service-kit";
 import { mailRoutes } from "./mails.ts";
 import { pages } from "./page.ts";
 import { SmtpSink } from "./smtp.ts";
@@ -9,7 +9,7 @@ import { MailStore } from "./store.ts";
 
 const environment = z.object({
   DATA_DIR: z.string().min(1),
-  SMTP_PORT: z.coerce.number().int().min(0).max(65_535),
+  SMTP_PORT: listenPort,
 });
 
 /** Takes all mail, whomever it is for, delivers none of it, and shows it. */

@@ -6,6 +6,7 @@ import { asText, migrateUserService } from "../../user/src/testing/user-service.
 
 let mysql: MysqlServer;
 let monolith: ServiceProcess;
+let variables: Record<string, string>;
 
 /** Where nobody answers. */
 const away = { host: "127.0.0.1", port: 1 };
@@ -75,10 +76,11 @@ beforeAll(async () => {
     },
   };
   await migrateUserService(asText({ ...shared, ...modules.USER }));
-  const variables = Object.entries(modules).flatMap(([module, own]) =>
+  const prefixed = Object.entries(modules).flatMap(([module, own]) =>
     Object.entries({ ...shared, ...own }).map(([name, value]) => [`${module}__${name}`, value]),
   );
-  monolith = await startService("monolith", asText({ PORT: port, ...Object.fromEntries(variables) }));
+  variables = asText({ PORT: port, ...Object.fromEntries(prefixed) });
+  monolith = await startService("monolith", variables);
 });
 
 afterAll(async () => {
@@ -112,6 +114,21 @@ test("the services of the shop answer from one process, each from its own store"
   expect(lines).toContainEqual(
     expect.objectContaining({ service: "monolith", module: "user", path: "/api/users", status: 201 }),
   );
+});
+
+test("it does not start with an empty port or address, and names each", async () => {
+  const names = Object.keys(variables).filter((name) => /(PORT|(NATS|MONGODB|NEO4J)_URL)$/.test(name));
+  const emptied = Object.fromEntries(names.map((name) => [name, ""]));
+  const refusal = await startService("monolith", { ...variables, ...emptied }).then(
+    () => "it has started",
+    (error: Error) => error.message,
+  );
+  expect(
+    refusal
+      .match(/^ +\w+(?=: )/gm)
+      ?.map((name) => name.trim())
+      .sort(),
+  ).toEqual(names.sort());
 });
 
 test("it lives, and says which of its stores are away", async () => {

@@ -8,6 +8,7 @@ import {
   createServiceTokens,
   defineService,
   observe,
+  port,
   serviceTokenEnvironment,
 } from "@lab/service-kit";
 import { source } from "./announce.ts";
@@ -23,7 +24,7 @@ const environment = z.object({
   ...authEnvironment.shape,
   ...serviceTokenEnvironment.shape,
   SMTP_HOST: z.string().min(1),
-  SMTP_PORT: z.coerce.number().int().min(1).max(65_535),
+  SMTP_PORT: port,
   /** The sender of all mail: an address, or a name with one in angle brackets. */
   MAIL_FROM: z.string().min(3),
 });

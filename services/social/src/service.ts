@@ -19,7 +19,7 @@ import { socialRoutes } from "./routes.ts";
 const environment = z.object({
   ...authEnvironment.shape,
   ...messagingEnvironment.shape,
-  NEO4J_URL: z.string().startsWith("bolt://"),
+  NEO4J_URL: z.string().regex(/^bolt:\/\/[^@/]+:\d+$/, "must be bolt://host:port without credentials"),
   NEO4J_USER: z.string().min(1),
   NEO4J_PASSWORD: z.string().min(1),
 });
