@@ -11,6 +11,8 @@ export interface Link {
   nats: NatsConnection;
   client: JetStreamClient;
   manager: JetStreamManager;
+  /** Makes the streams that are missing. */
+  ensureStreams(): Promise<void>;
 }
 
 const connectTimeoutMs = 2000;
@@ -105,12 +107,14 @@ export class Connection {
     this.#nats = nats;
     try {
       const options = { timeout: requestTimeoutMs, checkAPI: false };
+      const manager = await jetstreamManager(nats, options);
       const link = {
         nats,
         client: jetstream(nats, options),
-        manager: await jetstreamManager(nats, options),
+        manager,
+        ensureStreams: () => ensureStreams(manager, this.#log),
       };
-      await ensureStreams(link.manager);
+      await link.ensureStreams();
       if (this.#closing.signal.aborted) {
         return;
       }

@@ -1,3 +1,4 @@
+import { createLogger } from "@lab/service-kit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type NatsServer, startNats } from "../../../tests/servers/nats.ts";
 import { silentLog as log } from "../../../tests/support/silent-log.ts";
@@ -6,9 +7,15 @@ import { connectMessaging, eventOf, type Messaging, MessagingAwayError, type Sho
 
 let nats: NatsServer;
 let messaging: Messaging;
+let warnings: object[];
 
 beforeEach(async () => {
   nats = await startNats();
+  warnings = [];
+  const log = createLogger(
+    { SERVICE_NAME: "test", ENVIRONMENT: "test", INSTANCE_ID: "test", LOG_LEVEL: "warn" },
+    { write: (line) => void warnings.push(JSON.parse(line)) },
+  );
   messaging = connectMessaging({ environment: nats.environmentOf("operator"), name: "test", log });
 });
 
@@ -171,7 +178,9 @@ test("streams and consumers that have vanished are made again", async () => {
 
   const operator = await nats.connect();
   await operator.manager.streams.delete("SHOP");
+  warnings.length = 0;
   await publishAtLast(confirmed(3));
+  expect(warnings).toContainEqual(expect.objectContaining({ stream: "SHOP" }));
   await until("the event after the deletion to be handled", () => handled.includes("3"));
   await operator.close();
 });

@@ -18,7 +18,7 @@ import type { ShopEvent } from "./event.ts";
 import { handled, redelivered } from "./metrics.ts";
 import { deadLetterSubject, durableOf, shopStream, subjectIn } from "./names.ts";
 import { publish } from "./publisher.ts";
-import { ensureStreams, isStreamMissing } from "./streams.ts";
+import { isStreamMissing } from "./streams.ts";
 
 /** What handles a partition's events. */
 export interface PartitionOptions {
@@ -40,7 +40,10 @@ type Outcome = "done" | "later" | "dead letter";
 const maxAttempts = 5;
 const firstRetryMs = 100;
 const maxRetryMs = 3000;
-/** How often an event that an instance has no handler for is left to the others: for as long as an update may take. */
+/**
+ * How often an event that an instance has no handler for is left to the others: for as long as an update may take. Then there is
+ * nobody who handles it.
+ */
 const maxPasses = 100;
 
 /** The server's number for a durable consumer that is there with another configuration. */
@@ -61,7 +64,6 @@ export class PartitionConsumer {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #messages: ConsumerMessages | undefined;
-  #isInLine = false;
 
   constructor(options: PartitionOptions) {
     this.#options = options;
@@ -117,8 +119,8 @@ export class PartitionConsumer {
     return messages;
   }
 
-  /** The durable consumer: made when it is missing, and brought in line once by each instance that starts. */
-  async #durable({ manager }: Link): Promise<ConsumerInfo> {
+  /** The durable consumer: made when it is missing, and told what this instance handles. */
+  async #durable({ manager, ensureStreams }: Link): Promise<ConsumerInfo> {
     const { name, partition, types, ackWaitMs } = this.#options;
     const durable = durableOf(name, partition);
     const configuration = {
@@ -132,20 +134,22 @@ export class PartitionConsumer {
       max_deliver: -1,
     };
     try {
-      const info = await manager.consumers.add(shopStream, configuration);
-      this.#isInLine = true;
-      return info;
+      return await manager.consumers.add(shopStream, configuration);
     } catch (error) {
       if (error instanceof JetStreamApiError && error.code === consumerExists) {
-        // Not again after a reconnect: an older instance would undo what a newer one has brought.
-        const info = await (this.#isInLine
-          ? manager.consumers.info(shopStream, durable)
-          : manager.consumers.update(shopStream, durable, configuration));
-        this.#isInLine = true;
-        return info;
+        const info = await manager.consumers.info(shopStream, durable);
+        // What another release handles stays, and one who knows nothing new writes nothing: an instance of the older one that
+        // restarts during an update would undo what a newer one has brought, and its events would be passed over.
+        const filters = new Set([...filtersOf(info), ...configuration.filter_subjects]);
+        return filters.size === filtersOf(info).length && info.config.ack_wait === configuration.ack_wait
+          ? info
+          : await manager.consumers.update(shopStream, durable, {
+              ...configuration,
+              filter_subjects: [...filters].sort(),
+            });
       }
       if (isStreamMissing(error)) {
-        await ensureStreams(manager);
+        await ensureStreams();
       }
       throw error;
     }
@@ -166,8 +170,25 @@ export class PartitionConsumer {
       outcome = "later";
     } else {
       outcome = await this.#read(delivery);
+      if (!types.includes(type) && outcome === "dead letter") {
+        await this.#forget(message.subject);
+      }
     }
     handled.inc({ consumer: name, type, outcome });
+  }
+
+  /** Leaves a type out from now on: each of its events would keep the partition waiting as long as this one. */
+  async #forget(subject: string): Promise<void> {
+    const { connection, log, name, partition } = this.#options;
+    log.warn({ subject }, "no instance handles this type of event; the service hears it no more");
+    const durable = durableOf(name, partition);
+    const link = await connection.connected(this.#closing.signal);
+    if (link) {
+      const filters = filtersOf(await link.manager.consumers.info(shopStream, durable));
+      await link.manager.consumers.update(shopStream, durable, {
+        filter_subjects: filters.filter((one) => one !== subject),
+      });
+    }
   }
 
   async #read(delivery: Delivery): Promise<Outcome> {
@@ -241,6 +262,12 @@ export class PartitionConsumer {
 /** The type in a subject: `order.placed.v1` in `shop.3.order.placed.v1`. */
 function typeIn(subject: string): string {
   return subject.split(".").slice(2).join(".");
+}
+
+function filtersOf({
+  config: { filter_subject: single, filter_subjects: several = [] },
+}: ConsumerInfo): string[] {
+  return single ? [single] : several;
 }
 
 async function stopAtEnding(messages: ConsumerMessages): Promise<void> {

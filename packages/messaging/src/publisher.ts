@@ -2,7 +2,6 @@ import { JetStreamApiError, type JetStreamPublishOptions } from "@nats-io/jetstr
 import { type Payload, PermissionViolationError } from "@nats-io/transport-node";
 import type { Connection, Link } from "./connection.ts";
 import { MessagingAwayError } from "./errors.ts";
-import { ensureStreams } from "./streams.ts";
 
 /**
  * Publishes a message, and resolves once JetStream has acknowledged it. Nothing waits in the process for a server that
@@ -46,7 +45,7 @@ async function publishOn(
     if ((error as Error).name !== "JetStreamNotEnabled") {
       throw error;
     }
-    await ensureStreams(link.manager);
+    await link.ensureStreams();
     await link.client.publish(subject, payload, options);
   }
 }

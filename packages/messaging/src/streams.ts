@@ -1,3 +1,4 @@
+import type { Logger } from "@lab/service-kit";
 import {
   DiscardPolicy,
   JetStreamApiCodes,
@@ -24,7 +25,7 @@ const streams: (Partial<StreamConfig> & { name: string })[] = [
 ];
 
 /** Makes the streams that are missing. Those that are there stay as they are. */
-export async function ensureStreams(manager: JetStreamManager): Promise<void> {
+export async function ensureStreams(manager: JetStreamManager, log: Logger): Promise<void> {
   for (const stream of streams) {
     try {
       await manager.streams.info(stream.name);
@@ -39,6 +40,7 @@ export async function ensureStreams(manager: JetStreamManager): Promise<void> {
         retention: RetentionPolicy.Limits,
         discard: DiscardPolicy.Old,
       });
+      log.warn({ stream: stream.name }, "a stream was missing, and is made");
     }
   }
 }
