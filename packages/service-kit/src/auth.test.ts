@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createRoute, z } from "@hono/zod-openapi";
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { pino } from "pino";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createApp } from "./app.ts";
 import { createAuth, ownOrAdmin, secured } from "./auth.ts";
 import { reply } from "./openapi.ts";
@@ -13,20 +13,25 @@ import { reply } from "./openapi.ts";
 let server: Server;
 let published: JWK[];
 let fetches: number;
+let isHanging: boolean;
 let lines: string[];
 
 beforeEach(async () => {
   published = [];
   fetches = 0;
+  isHanging = false;
   lines = [];
   server = createServer((_request, response) => {
     fetches += 1;
-    response.end(JSON.stringify({ keys: published }));
+    if (!isHanging) {
+      response.end(JSON.stringify({ keys: published }));
+    }
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
 });
 
 afterEach(() => {
+  vi.useRealTimers();
   server.closeAllConnections();
   server.close();
 });
@@ -145,6 +150,19 @@ test("keys change without anybody being logged out, and known ones outlive the s
   const unknown = await third.sign();
   await expect.poll(async () => (await get("/people/101", unknown)).status, { timeout: 10_000 }).toBe(503);
   expect((await get("/people/101", unknown)).headers.get("retry-after")).toBe("1");
+});
+
+test("while keys can't be fetched, not every new token waits for them", async () => {
+  const key = await makeKey("one");
+  published = [key.jwk];
+  const { get } = appWithAuth();
+  expect((await get("/people/101", await key.sign())).status).toBe(200);
+  isHanging = true;
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 11 * 60_000 });
+  for (const name of ["first", "second", "third"]) {
+    expect((await get("/people/101", await key.sign({ name }))).status).toBe(200);
+  }
+  expect(fetches).toBe(2);
 });
 
 test("tokens of unknown keys don't make it ask for keys again and again", async () => {

@@ -54,6 +54,8 @@ const keysMaxAgeMs = 600_000;
 /** How often a token of an unknown key may cause a fetch. The user service signs with no key that is younger than that. */
 const keysCooldownMs = 1000;
 const keysTimeoutMs = 2000;
+/** How long after a fetch that has failed tokens of known keys don't wait for another. */
+const keysRetryMs = 5000;
 const maxRemembered = 10_000;
 
 /** Checks tokens of the user service: JWTs that are signed with Ed25519 (RFC 8037), in `Authorization: Bearer`. */
@@ -166,19 +168,27 @@ function keysFrom(url: URL): JWTVerifyGetKey {
     cooldownDuration: keysCooldownMs,
     timeoutDuration: keysTimeoutMs,
   });
+  let failedMs = Number.NEGATIVE_INFINITY;
+  const known: JWTVerifyGetKey = async (header, token) => {
+    const last = remote.jwks();
+    return last ? createLocalJWKSet(last)(header, token) : Promise.reject(new errors.JWKSNoMatchingKey());
+  };
   return async (header, token) => {
+    const isPaused = performance.now() - failedMs < keysRetryMs;
+    const key = isPaused ? await known(header, token).catch(() => undefined) : undefined;
+    if (key) {
+      return key;
+    }
     try {
       return await remote(header, token);
     } catch (error) {
       if (isAboutTheToken(error)) {
         throw error;
       }
-      const last = remote.jwks();
-      const key = last && (await createLocalJWKSet(last)(header, token).catch(() => undefined));
-      if (!key) {
+      failedMs = performance.now();
+      return known(header, token).catch(() => {
         throw new KeysAwayError("no key", { cause: error });
-      }
-      return key;
+      });
     }
   };
 }
