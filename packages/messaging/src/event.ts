@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { currentWork } from "@lab/service-kit";
 import { z } from "zod";
 import { type DataOf, type EventType, schemas } from "./event-types.ts";
@@ -60,16 +60,16 @@ export function eventOf<T extends EventType>(type: T, parts: EventParts<T>): Sho
 
 /** An id that is the same for the same parts: `stableId("stock.reserved.v1", orderId)`. A UUID of version 8 (RFC 9562). */
 export function stableId(...parts: string[]): string {
-  const hash = createHash("sha256").update(JSON.stringify(parts)).digest();
-  hash[6] = ((hash[6] as number) & 0x0f) | 0x80;
-  hash[8] = ((hash[8] as number) & 0x3f) | 0x80;
-  const hex = hash.toString("hex", 0, 16);
+  const digest = hash("sha256", JSON.stringify(parts), "buffer");
+  digest[6] = ((digest[6] as number) & 0x0f) | 0x80;
+  digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
+  const hex = digest.toString("hex", 0, 16);
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 /** The partition of a key, from 0; the same everywhere and for ever. */
 export function partitionOf(key: string): number {
-  return createHash("sha256").update(key).digest().readUInt32BE() % partitions;
+  return hash("sha256", key, "buffer").readUInt32BE() % partitions;
 }
 
 /** Where an event is published: `shop.3.order.placed.v1`. */
