@@ -103,6 +103,8 @@ export class Connection {
       timeout: connectTimeoutMs,
       pingInterval: pingIntervalMs,
       maxPingOut: 2,
+      // A stack for each request costs more than the request; our errors say what was asked for.
+      noAsyncTraces: true,
     });
     this.#nats = nats;
     try {
