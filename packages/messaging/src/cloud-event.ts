@@ -24,7 +24,7 @@ export function encodeEvent(event: ShopEvent): { headers: MsgHdrs; payload: stri
     ...(event.traceparent ? { traceparent: event.traceparent } : {}),
   };
   for (const [name, value] of Object.entries(attributes)) {
-    encoded.set(name, encodeHeader(value));
+    encoded.append(name, encodeHeader(value));
   }
   return { headers: encoded, payload: JSON.stringify(event.data) };
 }
