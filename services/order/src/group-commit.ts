@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setImmediate as endOfTurn } from "node:timers/promises";
 
 export interface GroupCommitOptions<T, R> {
   /** Writes some items in one transaction; gives the result of each, in their order. */
@@ -16,9 +17,9 @@ interface Waiting<T, R> {
 }
 
 /**
- * Commits together what comes at the same time, as databases do with their logs: an item that comes alone is written at once,
- * and those that come while all lanes are busy share the next transaction. Nobody waits for a timer, and each learns that it is
- * written only when it is.
+ * Commits together what comes at the same time, as databases do with their logs: those that come in one turn of the event loop,
+ * or while all lanes are busy, share the next transaction. Nobody waits for a timer, and each learns that it is written only
+ * when it is.
  */
 export class GroupCommit<T, R> {
   readonly #options: GroupCommitOptions<T, R>;
@@ -44,18 +45,26 @@ export class GroupCommit<T, R> {
   async #work(): Promise<void> {
     this.#busy++;
     while (this.#waiting.length > 0) {
+      // What else has arrived on the sockets by now is to be in it.
+      await endOfTurn();
       const group = this.#waiting.splice(0, this.#options.maxItems);
-      try {
-        const results = await this.#options.commit(group.map(({ item }) => item));
-        for (const [index, { resolve }] of group.entries()) {
-          resolve(results[index] as R);
-        }
-      } catch (error) {
-        for (const { reject } of group) {
-          reject(error);
-        }
+      if (group.length > 0) {
+        await this.#commit(group);
       }
     }
     this.#busy--;
+  }
+
+  async #commit(group: Waiting<T, R>[]): Promise<void> {
+    try {
+      const results = await this.#options.commit(group.map(({ item }) => item));
+      for (const [index, { resolve }] of group.entries()) {
+        resolve(results[index] as R);
+      }
+    } catch (error) {
+      for (const { reject } of group) {
+        reject(error);
+      }
+    }
   }
 }
