@@ -42,6 +42,11 @@ export function table(head: string[], rows: unknown[][]): string {
   return grid.toString();
 }
 
+/** A duration as seconds. */
+export function seconds(ms: number, digits = 1): string {
+  return `${(ms / 1000).toFixed(digits)} s`;
+}
+
 const frameless = Object.fromEntries(
   [
     ...["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"],

@@ -3,7 +3,7 @@ import { readCluster, unhealthy } from "../cluster.ts";
 import { LabError } from "../errors.ts";
 import { registerShoppers, type Shoppers } from "../load/shoppers.ts";
 import { countOf } from "../nomad-jobs.ts";
-import { say } from "../output.ts";
+import { say, seconds } from "../output.ts";
 import { notRunning, type Outputs } from "../outputs.ts";
 import { scaleJobs } from "../scaling.ts";
 import type { Stack } from "../stack.ts";
@@ -246,8 +246,4 @@ class Flow {
       this.end();
     }
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

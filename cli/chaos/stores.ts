@@ -1,10 +1,10 @@
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { request } from "undici";
-import { readQueue } from "../commands/queue.ts";
 import { mailsAfter } from "../load/mails.ts";
 import type { Outputs } from "../outputs.ts";
 import { connectMysql } from "../query/mysql.ts";
 import { withOperator } from "../queue/operator.ts";
+import { readQueue } from "../queue/read.ts";
 import type { Stack } from "../stack.ts";
 import type { Evidence } from "./tally.ts";
 

@@ -3,7 +3,7 @@ import { benchOrders, type OrdersBenchmark } from "../bench/orders.ts";
 import { benchUp, type UpBenchmark } from "../bench/up.ts";
 import { interruptible } from "../interruptible.ts";
 import { size } from "../machine.ts";
-import { printResult, table } from "../output.ts";
+import { printResult, seconds, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
 import { median } from "../statistics.ts";
 import { installMissingTools } from "../tool-progress.ts";
@@ -77,22 +77,22 @@ function describeUp(result: UpBenchmark): string {
   return table(
     ["what", "measured", "beside"],
     [
-      ["cold start", seconds(coldMs), ""],
+      ["cold start", seconds(coldMs, 2), ""],
       [
         "warm start",
-        seconds(warmMs),
+        seconds(warmMs, 2),
         `${ratio(warmMs, slowestServerMs)} × the slowest server alone (aim: 2)`,
       ],
-      ["nothing to do", seconds(noopMs), `${ratio(noopMs, emptyProgramNoopMs)} × an empty program (aim: 2)`],
-      ["an empty Pulumi program", seconds(emptyProgramNoopMs), ""],
+      [
+        "nothing to do",
+        seconds(noopMs, 2),
+        `${ratio(noopMs, emptyProgramNoopMs)} × an empty program (aim: 2)`,
+      ],
+      ["an empty Pulumi program", seconds(emptyProgramNoopMs, 2), ""],
       ["memory", size(residentBytes), "aim: 1.8 GiB"],
-      ...Object.entries(serversMs).map(([name, ms]) => [`${name} by itself`, seconds(ms), ""]),
+      ...Object.entries(serversMs).map(([name, ms]) => [`${name} by itself`, seconds(ms, 2), ""]),
     ],
   );
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(2)} s`;
 }
 
 function ratio(one: number, other: number): string {

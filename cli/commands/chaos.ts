@@ -5,7 +5,7 @@ import { type Target, targets } from "../chaos/schedule.ts";
 import { faults } from "../chaos/tally.ts";
 import { exitCodes, LabError } from "../errors.ts";
 import { interruptible } from "../interruptible.ts";
-import { printResult, table } from "../output.ts";
+import { printResult, seconds, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
 import { stackOf, wantsJson } from "./options.ts";
 
@@ -188,8 +188,4 @@ function describe({ tally, kills, queued, ...report }: ChaosReport): string {
     ].join("\n"),
   ];
   return sections.filter((section) => section !== undefined).join("\n\n");
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

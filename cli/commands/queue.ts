@@ -1,11 +1,10 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
 import ansis from "ansis";
 import { Command } from "commander";
-import { deadLetterStream, shopStream } from "../../packages/messaging/src/names.ts";
 import { printResult, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
 import { withOperator } from "../queue/operator.ts";
-import { type QueueReport, reportOf } from "../queue/report.ts";
+import { readQueue } from "../queue/read.ts";
+import type { QueueReport } from "../queue/report.ts";
 import { stackOf, wantsJson } from "./options.ts";
 
 export function queueCommand(): Command {
@@ -17,22 +16,6 @@ export function queueCommand(): Command {
       const report = await withOperator(stack, await outputsOf(stack), readQueue);
       printResult(wantsJson(command), report, () => describe(report));
     });
-}
-
-/** Reads the shop's streams; those that nobody has made yet are left out. */
-export async function readQueue(manager: JetStreamManager): Promise<QueueReport> {
-  const all = await collect(manager.streams.list());
-  const streams = all.filter(({ config }) => [shopStream, deadLetterStream].includes(config.name));
-  const isThere = streams.some(({ config }) => config.name === shopStream);
-  return reportOf(streams, isThere ? await collect(manager.consumers.list(shopStream)) : []);
-}
-
-async function collect<T>(pages: AsyncIterable<T>): Promise<T[]> {
-  const items: T[] = [];
-  for await (const item of pages) {
-    items.push(item);
-  }
-  return items;
 }
 
 function describe({ streams, services, consumers }: QueueReport): string {

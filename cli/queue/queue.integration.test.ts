@@ -3,8 +3,8 @@ import { connectMessaging, eventOf, type Messaging } from "../../packages/messag
 import { type NatsOperator, type NatsServer, startNats } from "../../tests/servers/nats.ts";
 import { silentLog as log } from "../../tests/support/silent-log.ts";
 import { until } from "../../tests/support/until.ts";
-import { readQueue } from "../commands/queue.ts";
 import { readDeadLetter, readDeadLetters, replay } from "./dead-letters.ts";
+import { readQueue } from "./read.ts";
 
 let nats: NatsServer;
 let operator: NatsOperator;

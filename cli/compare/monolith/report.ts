@@ -1,4 +1,4 @@
-import { table } from "../../output.ts";
+import { seconds, table } from "../../output.ts";
 import type { Interruption, MonolithComparison, Side } from "./compare.ts";
 
 /** The notes' table of the two, each line beside what was measured. */
@@ -72,10 +72,6 @@ function counted(count: number, one: string, more: string): string {
 function range(bytes: number[]): string {
   const [least, most] = [Math.min(...bytes), Math.max(...bytes)];
   return least === most ? mebibytes(least) : `${mebibytes(least)} to ${mebibytes(most)}`;
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }
 
 function mebibytes(bytes: number): string {

@@ -1,4 +1,4 @@
-import { table } from "../../output.ts";
+import { seconds, table } from "../../output.ts";
 import type { Item, Survival } from "./stateless.ts";
 
 /** What was in the carts before and after, and what that shows. */
@@ -11,7 +11,7 @@ export function describeSurvivals(survivals: Survival[]): string {
         keeps,
         describeItems(before),
         `process ${pid}`,
-        `${(recoveredAfterMs / 1000).toFixed(1)} s`,
+        seconds(recoveredAfterMs),
         describeItems(after),
       ]),
     ),
