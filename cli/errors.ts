@@ -58,10 +58,39 @@ export function asLabError(error: unknown): LabError {
       "Free some disk space; `lab doctor` shows how much is needed where.",
     );
   }
+  const refused = refusedConnectionOf(error);
+  if (refused) {
+    return new LabError(
+      "missing",
+      "not-running",
+      `Nothing answers at ${refused.address}:${refused.port}.`,
+      "./lab status shows what runs; ./lab up starts what is missing.",
+    );
+  }
   return new LabError(
     "unexpected",
     "unexpected",
     process.env.LAB_DEBUG ? (stack ?? message) : message,
     "This looks like a mistake in the lab. LAB_DEBUG=1 shows where it happened.",
   );
+}
+
+/** A connection that a machine refuses, as Node.js says it (`net.connect`). */
+interface RefusedConnection {
+  code: "ECONNREFUSED";
+  address: string;
+  port: number;
+}
+
+/** Clients wrap it, and Node.js itself does where a name has several addresses. */
+function refusedConnectionOf(error: unknown): RefusedConnection | undefined {
+  if (!(error instanceof Error)) {
+    return undefined;
+  }
+  const { code, address } = error as Partial<RefusedConnection>;
+  if (code === "ECONNREFUSED" && address !== undefined) {
+    return error as unknown as RefusedConnection;
+  }
+  const inner = error instanceof AggregateError ? error.errors : [error.cause];
+  return inner.map(refusedConnectionOf).find((found) => found !== undefined);
 }
