@@ -1,4 +1,5 @@
 import { LabError } from "./errors.ts";
+import { say } from "./output.ts";
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -14,7 +15,12 @@ export async function interruptible<T>(
   afterwards = "what it made is removed",
 ): Promise<T> {
   const controller = new AbortController();
-  const onInterrupt = () => controller.abort();
+  const onInterrupt = () => {
+    if (!controller.signal.aborted) {
+      say("Stopping; cleaning up …");
+      controller.abort();
+    }
+  };
   for (const signal of signals) {
     process.on(signal, onInterrupt);
   }

@@ -8,20 +8,21 @@ const pollMs = 100;
 /**
  * Polls until there is something; errors count as not yet, because what is asked may be what was killed.
  *
- * @throws LabError when there is nothing in time
+ * @throws LabError when there is nothing in time, AbortError when the signal says so
  */
 export async function poll<T>(
   what: string,
   look: () => Promise<T | undefined>,
-  withinMs = recoveryMs,
+  { withinMs = recoveryMs, signal }: { withinMs?: number; signal?: AbortSignal } = {},
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
   while (Date.now() < deadline) {
+    signal?.throwIfAborted();
     const found = await look().catch(() => undefined);
     if (found !== undefined) {
       return found;
     }
-    await delay(pollMs);
+    await delay(pollMs, undefined, { signal });
   }
   throw new LabError(
     "failed",

@@ -8,12 +8,14 @@ import { poll } from "./poll.ts";
  *
  * @param counts by job
  * @param because what Nomad's history of the jobs says
+ * @param signal ends the wait early; what was asked for until then is taken back
  * @returns what gives them their former numbers again, and waits
  */
 export async function scaleJobs(
   outputs: Outputs,
   counts: Readonly<Record<string, number>>,
   because: string,
+  signal?: AbortSignal,
 ): Promise<() => Promise<void>> {
   const former: Record<string, number> = {};
   for (const job of Object.keys(counts)) {
@@ -21,7 +23,7 @@ export async function scaleJobs(
   }
   const restore = () => scaleAll(outputs, former, because);
   try {
-    await scaleAll(outputs, counts, because);
+    await scaleAll(outputs, counts, because, signal);
   } catch (error) {
     await restore();
     throw error;
@@ -34,17 +36,18 @@ async function scaleAll(
   outputs: Outputs,
   counts: Readonly<Record<string, number>>,
   because: string,
+  signal?: AbortSignal,
 ): Promise<void> {
   const outcomes = await Promise.allSettled(
     Object.entries(counts).map(async ([job, count]) => {
       // Nomad refuses while a deployment of the job is under way, and has to be asked again.
-      await poll(`Nomad to give ${job} ${count} instances`, async () => {
+      const ask = async () => {
         await scale(outputs, job, count, because);
         return true;
-      });
-      await poll(`${job} to have ${count} instances`, async () =>
-        (await isAsWanted(outputs, job, count)) ? true : undefined,
-      );
+      };
+      const isDone = async () => ((await isAsWanted(outputs, job, count)) ? true : undefined);
+      await poll(`Nomad to give ${job} ${count} instances`, ask, { signal });
+      await poll(`${job} to have ${count} instances`, isDone, { signal });
     }),
   );
   const failure = outcomes.find(({ status }) => status === "rejected");

@@ -20,6 +20,8 @@ export interface ShopRequest {
   /** Sent as JSON. */
   body?: unknown;
   headers?: Record<string, string>;
+  /** Ends it early. */
+  signal?: AbortSignal;
 }
 
 /** How long before its end a token is replaced. */
@@ -73,13 +75,14 @@ export class Caller {
    * @throws LabError when the gateway can't be reached
    */
   async send(method: Dispatcher.HttpMethod, path: string, options: ShopRequest = {}): Promise<ShopAnswer> {
-    const { body, headers } = options;
+    const { body, headers, signal } = options;
     try {
       const answer = await request(new URL(path, this.#url), {
         method,
         dispatcher: this.#agent,
         headers: { ...(body !== undefined && { "content-type": "application/json" }), ...headers },
         body: body === undefined ? null : JSON.stringify(body),
+        signal,
       });
       const text = await answer.body.text();
       return { status: answer.statusCode, headers: answer.headers, body: parsed(text) };

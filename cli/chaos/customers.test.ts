@@ -43,11 +43,11 @@ function respond(status: number, body: object): (response: ServerResponse) => vo
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
-async function order(count: number): Promise<Told> {
+async function order(count: number, signal = new AbortController().signal): Promise<Told> {
   const told: Told = { accepted: [], refused: [], unanswered: 0, retries: 0 };
   const gate = new Gate(count);
   gate.close();
-  await placeOrders([customer], [{ sku: "tea-1", quantity: 1 }], gate, told, new AbortController().signal);
+  await placeOrders([customer], [{ sku: "tea-1", quantity: 1 }], gate, told, signal);
   return told;
 }
 
@@ -61,8 +61,8 @@ test("an order without a definite answer is sent again with its key until it is 
   ];
   expect(await order(2)).toEqual({
     accepted: [
-      { orderId: "one", userId: 7 },
-      { orderId: "two", userId: 7 },
+      { orderId: "one", userId: 7, sentAtMs: expect.any(Number) },
+      { orderId: "two", userId: 7, sentAtMs: expect.any(Number) },
     ],
     refused: [],
     unanswered: 0,
@@ -75,4 +75,10 @@ test("an order without a definite answer is sent again with its key until it is 
 test("a definite refusal is taken for one", async () => {
   answers = [respond(422, { detail: "There is no such product." })];
   expect(await order(1)).toMatchObject({ accepted: [], refused: ["422: There is no such product."] });
+});
+
+test("an order that nobody answers does not outlast the end of the run", async () => {
+  const controller = new AbortController();
+  answers = [() => controller.abort()];
+  await expect(order(1, controller.signal)).rejects.toThrow("aborted");
 });

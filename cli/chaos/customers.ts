@@ -11,9 +11,15 @@ export interface Customer {
   person: Person;
 }
 
+/** An order that was accepted, and when it was first sent. */
+export interface SentOrder extends AcceptedOrder {
+  /** Milliseconds since 1970. */
+  sentAtMs: number;
+}
+
 /** What clients have been told so far. */
 export interface Told {
-  accepted: AcceptedOrder[];
+  accepted: SentOrder[];
   /** Definite refusals: what the service has said. */
   refused: string[];
   /** How many orders clients gave up on. */
@@ -32,6 +38,7 @@ const longestPauseMs = 1000;
  * Lets customers order through the gate until it is closed, each one order after another, all customers at once.
  *
  * @param told is added to as answers come
+ * @param signal ends it, requests under way included
  */
 export async function placeOrders(
   customers: readonly Customer[],
@@ -58,16 +65,18 @@ async function placeOrder(
   signal: AbortSignal,
 ): Promise<void> {
   const key = randomUUID();
-  const deadline = Date.now() + giveUpAfterMs;
+  const sentAtMs = Date.now();
+  const deadline = sentAtMs + giveUpAfterMs;
   for (let pauseMs = firstPauseMs; Date.now() < deadline; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     const answer = await person
       .send("POST", "/api/orders", {
         headers: { "idempotency-key": key },
         body: { lines },
+        signal,
       })
       .catch(() => undefined);
     if (answer?.status === 201) {
-      told.accepted.push({ orderId: (answer.body as { orderId: string }).orderId, userId });
+      told.accepted.push({ orderId: (answer.body as { orderId: string }).orderId, userId, sentAtMs });
       return;
     }
     if (answer && isDefinite(answer)) {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { LabError } from "../errors.ts";
+import type { KeptMail } from "../load/mails.ts";
 import type { Customer, Told } from "./customers.ts";
 import type { Backlog, Marks, Stores } from "./stores.ts";
 import { type Evidence, type Tally, tallyOf } from "./tally.ts";
@@ -14,7 +15,7 @@ export interface Watched {
 }
 
 export interface Drained {
-  evidence: Evidence;
+  evidence: Evidence & { mails: KeptMail[] };
   /** False when nothing changed any more although something was missing. */
   isDrained: boolean;
 }
@@ -32,7 +33,7 @@ const queuedWithinMs = 60_000;
  */
 export async function drain(watched: Watched, patienceMs: number): Promise<Drained> {
   const userIds = watched.customers.map(({ userId }) => userId);
-  let last: { state: string; evidence: Evidence } | undefined;
+  let last: ({ state: string } & Pick<Drained, "evidence">) | undefined;
   let deadline = Date.now() + patienceMs;
   for (;;) {
     const seen = await look(watched, userIds).catch((error: Error) => error);
@@ -65,7 +66,7 @@ export async function drain(watched: Watched, patienceMs: number): Promise<Drain
 async function look(
   { stores, marks, told }: Watched,
   userIds: number[],
-): Promise<{ evidence: Evidence; backlog: Backlog }> {
+): Promise<Pick<Drained, "evidence"> & { backlog: Backlog }> {
   // First what is still to act: what it has done by then is in what is read after it.
   const backlog = await stores.backlog();
   const read = await stores.read(userIds, marks);
@@ -84,21 +85,26 @@ function isThrough(evidence: Evidence, { outbox, pending, underWay }: Backlog): 
 /**
  * Waits until the events of all accepted orders are in the queue, and gives what waits there.
  *
+ * @param stopped the services that wait for them: others have handled theirs by then
  * @throws LabError when they don't come
  */
-export async function untilQueued({ stores, told, signal }: Watched): Promise<Backlog> {
+export async function untilQueued(
+  { stores, told, signal }: Pick<Watched, "stores" | "told" | "signal">,
+  stopped: readonly string[],
+): Promise<Backlog> {
   const deadline = Date.now() + queuedWithinMs;
   for (;;) {
     const backlog = await stores.backlog();
-    if (backlog.outbox === 0 && (backlog.pending.payment ?? 0) >= told.accepted.length) {
+    const waiting = stopped.map((service) => backlog.pending[service] ?? 0);
+    if (backlog.outbox === 0 && waiting.every((count) => count >= told.accepted.length)) {
       return backlog;
     }
     if (Date.now() > deadline) {
       throw new LabError(
         "failed",
         "not-queued",
-        `${told.accepted.length} orders are accepted, but ${backlog.pending.payment} events wait for payment and ` +
-          `${backlog.outbox} are in outboxes.`,
+        `${told.accepted.length} orders are accepted, but ${waiting.join(" and ")} events wait for ` +
+          `${stopped.join(" and ")}, and ${backlog.outbox} are in outboxes.`,
         "./lab logs order shows what its relay does.",
       );
     }

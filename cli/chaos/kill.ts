@@ -33,8 +33,9 @@ export async function killAndWait(
   outputs: Outputs,
   plan: PlannedKill,
   startedMs: number,
+  signal: AbortSignal,
 ): Promise<Kill> {
-  const { pid, killedMs, recoveredAfterMs } = await kill(stack, outputs, plan);
+  const { pid, killedMs, recoveredAfterMs } = await kill(stack, outputs, plan, signal);
   return {
     target: plan.target,
     job: plan.job,
@@ -54,8 +55,9 @@ export async function kill(
   stack: Stack,
   outputs: Outputs,
   victim: Victim,
+  signal: AbortSignal,
 ): Promise<{ pid: number; killedMs: number; recoveredAfterMs: number }> {
-  const { killed, tasks } = await poll(`${victim.job} to have a process`, async () => {
+  const findAndKill = async () => {
     const tasks = await pidsFor(stack, outputs, { ...victim, process: "task" });
     const [pid] = await pidsFor(stack, outputs, victim);
     const killed = pid === undefined ? undefined : identify(pid);
@@ -64,19 +66,21 @@ export async function kill(
     }
     process.kill(killed.pid, "SIGKILL");
     return { killed, tasks };
-  });
+  };
+  const { killed, tasks } = await poll(`${victim.job} to have a process`, findAndKill, { signal });
   const killedMs = performance.now();
   if (victim.process === "agent") {
     // It has its ports until the last of its threads has ended, and `up` would find them taken.
-    await poll(`${victim.job} to end`, async () => (isAlive(killed) ? undefined : true));
+    await poll(`${victim.job} to end`, async () => (isAlive(killed) ? undefined : true), { signal });
     await up(stack);
   } else {
-    await poll(`${victim.job} to come back`, async () => {
+    const isBack = async () => {
       const now = await pidsFor(stack, outputs, { ...victim, process: "task" });
       const isReplaced =
         now.length > 0 && now.length >= tasks.length && !now.every((one) => tasks.includes(one));
       return isReplaced && (await isHealthy(outputs, victim.job)) ? true : undefined;
-    });
+    };
+    await poll(`${victim.job} to come back`, isBack, { signal });
   }
   return { pid: killed.pid, killedMs, recoveredAfterMs: Math.round(performance.now() - killedMs) };
 }

@@ -1,19 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { readCluster, unhealthy } from "../cluster.ts";
-import { LabError } from "../errors.ts";
+import { pipeline, refuseUnhealthy } from "../healthy.ts";
 import { registerShoppers, type Shoppers } from "../load/shoppers.ts";
-import { countOf } from "../nomad-jobs.ts";
 import { say, seconds } from "../output.ts";
-import { notRunning, type Outputs } from "../outputs.ts";
+import type { Outputs } from "../outputs.ts";
 import { scaleJobs } from "../scaling.ts";
 import type { Stack } from "../stack.ts";
 import { type Customer, placeOrders, type Told } from "./customers.ts";
 import { type Drained, drain, untilQueued } from "./drain.ts";
+import { Flow } from "./flow.ts";
 import { Gate } from "./gate.ts";
 import { type Kill, killAndWait } from "./kill.ts";
 import { type PlannedKill, planKills, type Target } from "./schedule.ts";
 import { type Backlog, type Marks, Stores } from "./stores.ts";
 import { holds, type Tally, tallyOf } from "./tally.ts";
+import { underWayAt } from "./under-way.ts";
 
 export interface ChaosOptions {
   orders: number;
@@ -28,10 +28,20 @@ export interface ChaosOptions {
   patienceMs: number;
 }
 
+/** A kill, and whether there was anything to hit. */
+export interface KillReport extends Kill {
+  /** How many orders were accepted by then. */
+  accepted: number;
+  /** How many of all that were accepted were sent by then, and without their last mail. */
+  underWay: number;
+}
+
 export interface ChaosReport {
   tally: Tally;
   holds: boolean;
-  kills: Kill[];
+  /** How many orders were to be posted. */
+  orders: number;
+  kills: KillReport[];
   /** What was waiting when all orders were accepted, with `whileDown`. */
   queued?: Backlog & { charges: number; mails: number };
   refused: string[];
@@ -71,7 +81,7 @@ export async function chaosOrders(
   options: ChaosOptions,
   signal: AbortSignal,
 ): Promise<ChaosReport> {
-  await refuseUnhealthy(stack, outputs);
+  await refuseUnhealthy(stack, outputs, pipeline, signal);
   const { people, userIds, lines, close } = await registerShoppers(outputs, options.customers);
   try {
     const stores = new Stores(stack, outputs);
@@ -86,14 +96,19 @@ export async function chaosOrders(
       told: { accepted: [], refused: [], unanswered: 0, retries: 0 },
       signal,
     };
+    const startedAtMs = Date.now();
     const startedMs = performance.now();
-    const { kills = [], queued } =
+    const { kills, queued } =
       options.whileDown.length > 0 ? await postWhileDown(run) : await postAmidKills(run, startedMs);
     const postedMs = performance.now();
     say(`  ${run.told.accepted.length} orders are accepted; waiting until they are through`);
     const drained = await drain(run, options.patienceMs);
+    const { mails } = drained.evidence;
     return reportOf(run, drained, {
-      kills,
+      kills: kills.map((kill) => ({
+        ...kill,
+        underWay: underWayAt(startedAtMs + kill.atMs, run.told.accepted, mails),
+      })),
       queued,
       postedForMs: Math.round(postedMs - startedMs),
       drainedForMs: Math.round(performance.now() - postedMs),
@@ -112,7 +127,8 @@ function reportOf(
   const { refused, unanswered, retries } = told;
   return {
     tally,
-    holds: holds(tally),
+    holds: holds(tally, options.orders),
+    orders: options.orders,
     ...measured,
     refused,
     unanswered,
@@ -122,49 +138,33 @@ function reportOf(
   };
 }
 
-/** The services that an order passes. */
-const pipeline = ["order", "payment", "notification"] as const;
-
-/** Faults of before would be counted as faults of the run. */
-async function refuseUnhealthy(stack: Stack, outputs: Outputs): Promise<void> {
-  const sick = await readCluster(outputs).then(unhealthy, () => {
-    throw notRunning(stack, "Nomad or Consul");
-  });
-  for (const job of pipeline) {
-    // Nothing is unhealthy of a job that was scaled to nothing.
-    if ((await countOf(outputs, job)) === 0) {
-      sick.push(`${job} is stopped`);
-    }
-  }
-  if (sick.length > 0) {
-    throw new LabError(
-      "missing",
-      "unhealthy",
-      `Stack ${stack.name} is not healthy:\n  ${sick.join("\n  ")}`,
-      "./lab up starts what is missing; then run this again.",
-    );
-  }
+/** What has come of posting, before it is known what became of the orders. */
+interface Posted {
+  kills: Array<Omit<KillReport, "underWay">>;
+  queued?: ChaosReport["queued"];
 }
 
 /** All orders at once, while some services are down. */
-async function postWhileDown(run: Run): Promise<Pick<ChaosReport, "kills" | "queued">> {
+async function postWhileDown(run: Run): Promise<Posted> {
   const { outputs, options, stores, customers, lines, told, signal } = run;
   const startAgain = await scaleJobs(
     outputs,
     Object.fromEntries(options.whileDown.map((job) => [job, 0])),
     "lab chaos orders",
+    signal,
   );
   say(`  ${options.whileDown.join(" and ")} are stopped`);
   try {
     const gate = new Gate(options.orders);
     gate.close();
     await placeOrders(customers, lines, gate, told, signal);
-    const backlog = await untilQueued(run);
+    const backlog = await untilQueued(run, options.whileDown);
     const { ledger, mails } = await stores.read(
       customers.map(({ userId }) => userId),
       run.marks,
     );
-    say(`  ${told.accepted.length} orders are accepted, ${backlog.pending.payment} events wait for payment`);
+    const waiting = options.whileDown.map((job) => `${backlog.pending[job]} events wait for ${job}`);
+    say(`  ${told.accepted.length} orders are accepted, ${waiting.join(" and ")}`);
     return { kills: [], queued: { ...backlog, charges: ledger.length, mails: mails.length } };
   } finally {
     await startAgain();
@@ -173,23 +173,32 @@ async function postWhileDown(run: Run): Promise<Pick<ChaosReport, "kills" | "que
 }
 
 /** Orders at a steady pace, and more of them just before each kill. */
-async function postAmidKills(run: Run, startedMs: number): Promise<Pick<ChaosReport, "kills" | "queued">> {
+async function postAmidKills(run: Run, startedMs: number): Promise<Posted> {
   const { options, customers, lines, told, signal } = run;
   const plans = planKills(options.targets, options.orders, options.seed);
   const gate = new Gate();
   const flow = new Flow(gate, options.orders, (partMs * (plans.length + 1)) / options.orders);
-  const posting = placeOrders(customers, lines, gate, told, signal);
+  // Ends with the kills: customers would go on trying for minutes where what was killed doesn't come back.
+  const end = new AbortController();
+  const posting = placeOrders(customers, lines, gate, told, AbortSignal.any([signal, end.signal]));
   try {
     const [kills] = await Promise.all([killInTurn(run, plans, flow, startedMs), posting]);
     return { kills };
   } finally {
     flow.end();
+    end.abort();
+    await posting.catch(() => undefined);
   }
 }
 
-async function killInTurn(run: Run, plans: PlannedKill[], flow: Flow, startedMs: number): Promise<Kill[]> {
+async function killInTurn(
+  run: Run,
+  plans: PlannedKill[],
+  flow: Flow,
+  startedMs: number,
+): Promise<Posted["kills"]> {
   const { stack, outputs, options, told, signal } = run;
-  const kills: Kill[] = [];
+  const kills: Posted["kills"] = [];
   for (const plan of plans) {
     flow.allow(plan.orderLimit);
     while (told.accepted.length + told.refused.length + told.unanswered < plan.afterOrders) {
@@ -197,8 +206,9 @@ async function killInTurn(run: Run, plans: PlannedKill[], flow: Flow, startedMs:
     }
     flow.hurry(options.customers);
     await delay(plan.delayMs, undefined, { signal });
-    const kill = await killAndWait(stack, outputs, plan, startedMs);
-    kills.push(kill);
+    const accepted = told.accepted.length;
+    const kill = await killAndWait(stack, outputs, plan, startedMs, signal);
+    kills.push({ ...kill, accepted });
     say(
       `  kill -9 of ${plan.job}'s ${plan.process} (pid ${kill.pid}) at ${seconds(kill.atMs)}, ` +
         `back after ${seconds(kill.recoveredAfterMs)}; ${told.accepted.length} orders are accepted`,
@@ -206,44 +216,4 @@ async function killInTurn(run: Run, plans: PlannedKill[], flow: Flow, startedMs:
   }
   flow.allow(options.orders);
   return kills;
-}
-
-/** Opens a gate at a steady pace, up to a limit that moves. */
-class Flow {
-  readonly #gate: Gate;
-  readonly #total: number;
-  readonly #timer: NodeJS.Timeout;
-  #opened = 0;
-  #limit = 0;
-
-  constructor(gate: Gate, total: number, intervalMs: number) {
-    this.#gate = gate;
-    this.#total = total;
-    this.#timer = setInterval(() => this.#open(this.#opened < this.#limit ? 1 : 0), intervalMs);
-  }
-
-  /** Lets up to that many orders through in all. */
-  allow(limit: number): void {
-    this.#limit = Math.max(this.#limit, limit);
-  }
-
-  /** Lets some orders through at once, whatever the limit. */
-  hurry(count: number): void {
-    this.#open(count);
-  }
-
-  /** Lets nothing more through. */
-  end(): void {
-    clearInterval(this.#timer);
-    this.#gate.close();
-  }
-
-  #open(count: number): void {
-    const allowed = Math.min(count, this.#total - this.#opened);
-    this.#opened += allowed;
-    this.#gate.open(allowed);
-    if (this.#opened === this.#total) {
-      this.end();
-    }
-  }
 }

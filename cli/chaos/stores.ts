@@ -1,6 +1,6 @@
 import type { Connection, RowDataPacket } from "mysql2/promise";
 import { request } from "undici";
-import { mailsAfter } from "../load/mails.ts";
+import { type KeptMail, mailsAfter } from "../load/mails.ts";
 import type { Outputs } from "../outputs.ts";
 import { connectMysql } from "../query/mysql.ts";
 import { withOperator } from "../queue/operator.ts";
@@ -50,7 +50,10 @@ export class Stores {
   }
 
   /** What there is of some customers' orders. */
-  async read(userIds: readonly number[], marks: Marks): Promise<Omit<Evidence, "accepted" | "unanswered">> {
+  async read(
+    userIds: readonly number[],
+    marks: Marks,
+  ): Promise<Omit<Evidence, "accepted" | "unanswered"> & { mails: KeptMail[] }> {
     const [[orders, payments], ledger, mails] = await Promise.all([
       this.#withMysql(async (connection) => [
         await rows(connection, "SELECT id, state FROM `order`.orders WHERE user_id IN (?)", [userIds]),

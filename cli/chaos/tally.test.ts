@@ -36,7 +36,7 @@ test("nothing wrong is nothing wrong, whatever others do meanwhile", () => {
   );
   const tally = tallyOf(evidence);
   expect(tally).toEqual({ accepted: 3, paid: 3, notified: 3, ...good, repeatedMails: 0 });
-  expect(holds(tally)).toBe(true);
+  expect(holds(tally, 3)).toBe(true);
 });
 
 test.each<[what: string, spoil: (evidence: Evidence) => void]>([
@@ -49,7 +49,7 @@ test.each<[what: string, spoil: (evidence: Evidence) => void]>([
   spoil(evidence);
   const tally = tallyOf(evidence);
   expect(tally.lost).toEqual([a1]);
-  expect(holds(tally)).toBe(false);
+  expect(holds(tally, 3)).toBe(false);
 });
 
 test("a charge that the payment service does not know of is lost", () => {
@@ -110,5 +110,13 @@ test("an order that was paid and stays so is unfinished", () => {
   evidence.orders[0] = { orderId: a1, state: "paid" };
   const tally = tallyOf(evidence);
   expect(tally).toMatchObject({ lost: [], unfinished: [a1] });
-  expect(holds(tally)).toBe(false);
+  expect(holds(tally, 3)).toBe(false);
+});
+
+test("orders of which not all were accepted do not pass, the less when none was", () => {
+  const tally = tallyOf(allWell());
+  expect(holds(tally, 3)).toBe(true);
+  expect(holds(tally, 4)).toBe(false);
+  const none = { accepted: [], unanswered: 0, orders: [], payments: [], ledger: [], mails: [] };
+  expect(holds(tallyOf(none), 3)).toBe(false);
 });

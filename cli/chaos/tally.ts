@@ -61,7 +61,7 @@ const capturedStates: ReadonlySet<string> = new Set(["captured", "refunding", "r
 const declinedState = "declined";
 
 /** The mails about an order name it in their subject; the rest of the subject is the kind. */
-const orderId = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+const orderIdPattern = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
 /** Counts, from what the stores, the provider's ledger and the mail sink have. */
 export function tallyOf(evidence: Evidence): Tally {
@@ -72,7 +72,7 @@ export function tallyOf(evidence: Evidence): Tally {
   const charges = countsOf(evidence.ledger.filter(({ kind }) => kind === "charge").map(referenceOf));
   const declines = new Set(evidence.ledger.filter(({ kind }) => kind === "decline").map(referenceOf));
   const mails = evidence.mails
-    .map((mail) => ({ ...mail, orderId: mail.subject.match(orderId)?.[0] ?? "" }))
+    .map((mail) => ({ ...mail, orderId: orderIn(mail) ?? "" }))
     .filter((mail) => rows.has(mail.orderId) || own.has(mail.orderId));
   const written = new Set(mails.map((mail) => mail.orderId));
 
@@ -86,7 +86,7 @@ export function tallyOf(evidence: Evidence): Tally {
     lost: [...own].filter((id) => !rows.has(id) || !(isPaid(id) || isDeclined(id)) || !written.has(id)),
     chargedTwice: repeated(charges).filter((id) => rows.has(id) || own.has(id)),
     notifiedTwice: repeated(countsOf(mails.map(({ subject }) => subject))).map(
-      (subject) => subject.match(orderId)?.[0] as string,
+      (subject) => orderIn({ subject }) as string,
     ),
     outOfOrder: [
       ...new Set([
@@ -106,9 +106,19 @@ export function tallyOf(evidence: Evidence): Tally {
   };
 }
 
-/** Whether nothing went wrong. */
-export function holds(tally: Tally): boolean {
-  return faults.every((fault) => tally[fault].length === 0);
+/**
+ * Whether all orders were accepted and nothing went wrong with them: where none was accepted, nothing can be lost, and that
+ * says nothing.
+ *
+ * @param orders how many were posted
+ */
+export function holds(tally: Tally, orders: number): boolean {
+  return tally.accepted === orders && faults.every((fault) => tally[fault].length === 0);
+}
+
+/** The order that a mail is about, if it is about one. */
+export function orderIn({ subject }: { subject: string }): string | undefined {
+  return subject.match(orderIdPattern)?.[0];
 }
 
 /** The orders that come in a sequence after a later one of the same customer. Only an order's first place in it counts. */

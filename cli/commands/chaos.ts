@@ -47,8 +47,8 @@ export function chaosCommand(): Command {
       .addHelpText(
         "after",
         `
-Counts come from MySQL, the payment provider's ledger and the mail sink. Exit code 4 when an accepted order is lost, charged
-twice, notified twice, out of order or never finished. A mail that is delivered again and known by its Message-ID is
+Counts come from MySQL, the payment provider's ledger and the mail sink. Exit code 4 when not all orders are accepted, or one
+is lost, charged twice, notified twice, out of order or never finished. A mail that is delivered again and known by its Message-ID is
 stored once: such repeats are counted, and no fault.
 
 Examples:
@@ -130,15 +130,18 @@ const meanings: Record<(typeof faults)[number], [what: string, from: string]> = 
 };
 
 function describe({ tally, kills, queued, ...report }: ChaosReport): string {
+  const idle = kills.filter(({ underWay }) => underWay === 0).map(({ target }) => target);
   const sections = [
     kills.length > 0
       ? table(
-          ["killed", "of job", "pid", "at", "back after"],
-          kills.map(({ target, job, pid, atMs, recoveredAfterMs }) => [
+          ["killed", "of job", "pid", "at", "accepted by then", "under way", "back after"],
+          kills.map(({ target, job, pid, atMs, accepted, underWay, recoveredAfterMs }) => [
             target,
             job,
             pid,
             seconds(atMs),
+            accepted,
+            underWay === 0 ? ansis.yellow("0") : underWay,
             seconds(recoveredAfterMs),
           ]),
         )
@@ -182,8 +185,18 @@ function describe({ tally, kills, queued, ...report }: ChaosReport): string {
       ...faults
         .filter((fault) => tally[fault].length > 0)
         .map((fault) => `${meanings[fault][0]}: ${tally[fault].slice(0, 5).join(", ")}`),
+      ...(idle.length > 0
+        ? [
+            ansis.yellow(
+              `Nothing was under way when ${idle.join(" and ")} died: these kills prove little. More --orders give each kill some.`,
+            ),
+          ]
+        : []),
+      ...(tally.accepted < report.orders
+        ? [ansis.red(`Of ${report.orders} orders ${tally.accepted} were accepted.`)]
+        : []),
       report.holds
-        ? ansis.green("Nothing is lost, doubled or out of order.")
+        ? ansis.green("All orders are accepted, and nothing is lost, doubled or out of order.")
         : ansis.red("This must not be."),
     ].join("\n"),
   ];

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { cleanUp } from "../clean-up.ts";
 import { LabError } from "../errors.ts";
+import { pipeline, refuseUnhealthy } from "../healthy.ts";
 import { PaidMails } from "../load/mails.ts";
 import { type PlacedOrder, placeOrder } from "../load/place-order.ts";
 import { registerShoppers, type Shoppers } from "../load/shoppers.ts";
@@ -86,10 +88,11 @@ export async function compareSyncAsync(
   options: SyncAsyncOptions,
   signal: AbortSignal,
 ): Promise<SyncAsyncReport> {
+  await refuseUnhealthy(stack, outputs, pipeline, signal);
   say("  starting the synchronous chain");
   // Also what a comparison that was killed has left running is to stop.
-  await scaleJobs(outputs, instances(variants, 0), because);
-  const stopVariants = await scaleJobs(outputs, instances(variants, 1), because);
+  await scaleJobs(outputs, instances(variants, 0), because, signal);
+  const stopVariants = await scaleJobs(outputs, instances(variants, 1), because, signal);
   let shoppers: Shoppers | undefined;
   try {
     shoppers = await registerShoppers(outputs, clients);
@@ -110,8 +113,7 @@ export async function compareSyncAsync(
       settings: { ...options, clients },
     };
   } finally {
-    await shoppers?.close();
-    await stopVariants();
+    await cleanUp([async () => shoppers?.close(), stopVariants]);
   }
 }
 
@@ -191,7 +193,7 @@ async function round(
 async function measureOutage(run: Run): Promise<Record<ChainName, OutageReport>> {
   const { outputs, options, origins, shoppers, signal } = run;
   say("  orders while payment is down");
-  const startAgain = await scaleJobs(outputs, instances(["payment", "payment-sync"], 0), because);
+  const startAgain = await scaleJobs(outputs, instances(["payment", "payment-sync"], 0), because, signal);
   const orders: Record<ChainName, PlacedOrder[]> = { async: [], sync: [] };
   try {
     for (let index = 0; index < options.ordersWhileDown; index++) {

@@ -1,6 +1,6 @@
 import { request } from "undici";
-import { type Instance, instancesOf, readCluster, unhealthy } from "../../cluster.ts";
-import { LabError } from "../../errors.ts";
+import { type Instance, instancesOf } from "../../cluster.ts";
+import { refuseUnhealthy } from "../../healthy.ts";
 import { countOf, restartAllocation, runningAllocations, scale } from "../../nomad-jobs.ts";
 import { type Outputs, outputsOf } from "../../outputs.ts";
 import { poll } from "../../poll.ts";
@@ -12,9 +12,6 @@ import { Probes, routes } from "./probes.ts";
 
 /** The job that is the whole shop in one process. */
 const monolith = "monolith";
-
-/** How long the stack may take to be healthy before anything is done to it. */
-const healthyWithinMs = 15_000;
 
 const because = "lab compare monolith-microservices";
 
@@ -58,7 +55,7 @@ export interface CompareOptions {
  */
 export async function compareMonolith(stack: Stack, options: CompareOptions): Promise<MonolithComparison> {
   const outputs = await outputsOf(stack);
-  await refuseUnhealthy(outputs);
+  await refuseUnhealthy(stack, outputs, [options.service], options.signal);
   const shop = new ShopClient(outputs.urls.gateway);
   try {
     const admin = await shop.login(outputs.credentials.shopAdmin);
@@ -194,23 +191,6 @@ class Bench {
     }
     return instance;
   }
-}
-
-/** @throws LabError when the stack is not healthy; a check that misses once on a busy machine is no reason */
-async function refuseUnhealthy(outputs: Outputs): Promise<void> {
-  let reason = "Nomad or Consul does not answer";
-  const isHealthy = async () => {
-    [reason = ""] = unhealthy(await readCluster(outputs));
-    return reason === "" ? true : undefined;
-  };
-  await poll("the stack to be healthy", isHealthy, healthyWithinMs).catch(() => {
-    throw new LabError(
-      "missing",
-      "unhealthy",
-      `The stack is not healthy: ${reason}.`,
-      "./lab status shows all of it; ./lab up starts what is missing.",
-    );
-  });
 }
 
 async function isReady(address: string): Promise<boolean> {

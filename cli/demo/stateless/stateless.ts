@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { request } from "undici";
 import { kill } from "../../chaos/kill.ts";
-import { isHealthy, readCluster } from "../../cluster.ts";
+import { cleanUp } from "../../clean-up.ts";
+import { readCluster } from "../../cluster.ts";
 import { LabError } from "../../errors.ts";
-import { scale } from "../../nomad-jobs.ts";
 import type { Outputs } from "../../outputs.ts";
 import { poll } from "../../poll.ts";
+import { scaleJobs } from "../../scaling.ts";
 import type { Stack } from "../../stack.ts";
 
 /** The cart service twice, and where each keeps its carts. */
@@ -39,7 +40,7 @@ const item: Item = { sku: "jacket-1", quantity: 2 };
  * Fills a cart in each variant of the cart service, kills the instance of each with SIGKILL, and looks what is left. The
  * stateful one runs only meanwhile, whatever happens.
  *
- * @param signal ends it between two steps
+ * @param signal ends it early
  * @param say told what is going on
  */
 export async function demoStateless(
@@ -49,35 +50,37 @@ export async function demoStateless(
   say: (line: string) => void,
 ): Promise<Survival[]> {
   const path = `/api/cart/anon-${randomUUID()}`;
+  say("  an instance that keeps carts in its memory starts");
+  await scaleJobs(outputs, { [stateful]: 1 }, because, signal);
   try {
-    say("  an instance that keeps carts in its memory starts");
-    await scale(outputs, stateful, 1, because);
-    await poll(`${stateful} to be healthy`, async () =>
-      (await isHealthy(outputs, stateful)) ? true : undefined,
-    );
     const survivals: Survival[] = [];
     for (const { job, keeps } of variants) {
       signal.throwIfAborted();
       await ask(outputs, job, "PUT", `${path}/items/${item.sku}`, { quantity: item.quantity });
-      const before = await itemsOf(outputs, job, path);
+      const before = await itemsOf(outputs, job, path, signal);
       signal.throwIfAborted();
       say(`  kill -9 of the instance of ${job}`);
-      const { pid, recoveredAfterMs } = await kill(stack, outputs, { job, process: "task" });
-      survivals.push({ job, keeps, before, pid, recoveredAfterMs, after: await itemsOf(outputs, job, path) });
+      const { pid, recoveredAfterMs } = await kill(stack, outputs, { job, process: "task" }, signal);
+      const after = await itemsOf(outputs, job, path, signal);
+      survivals.push({ job, keeps, before, pid, recoveredAfterMs, after });
     }
     return survivals;
   } finally {
-    await scale(outputs, stateful, 0, because);
-    await ask(outputs, "cart", "DELETE", path);
+    await cleanUp([
+      // Also one that a demonstration that was killed has left.
+      () => scaleJobs(outputs, { [stateful]: 0 }, because),
+      () => ask(outputs, "cart", "DELETE", path),
+    ]);
   }
 }
 
 /** An instance that has just come back may not have heard of Redis yet. */
-async function itemsOf(outputs: Outputs, job: string, path: string): Promise<Item[]> {
-  return poll(`${job} to show the cart`, async () => {
+async function itemsOf(outputs: Outputs, job: string, path: string, signal: AbortSignal): Promise<Item[]> {
+  const look = async () => {
     const { items } = await ask<{ items: Item[] }>(outputs, job, "GET", path);
     return items.map(({ sku, quantity }) => ({ sku, quantity }));
-  });
+  };
+  return poll(`${job} to show the cart`, look, { signal });
 }
 
 /** Asks an instance itself: the gateway has no way to the stateful variant. */
