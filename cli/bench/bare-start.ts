@@ -40,7 +40,8 @@ export function runningServers(stack: Stack, ports: Ports, tools: Tools): Server
  */
 export async function bareStartMs({ command, cwd, env, probe, name }: Server, root: string): Promise<number> {
   const startedMs = performance.now();
-  const child = spawn(command[0] as string, command.slice(1), { cwd, env, stdio: "ignore" });
+  // Apart from the terminal, whose Ctrl-C would end it before it is asked to.
+  const child = spawn(command[0] as string, command.slice(1), { cwd, env, stdio: "ignore", detached: true });
   try {
     await untilAnswering(child, name, [
       join(root, "jobs", "probe.pl"),

@@ -1,11 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { mysqlEnvironment } from "../../packages/mysql/src/environment.ts";
+import { cleanUp } from "../clean-up.ts";
 import { LabError } from "../errors.ts";
+import { pipeline, refuseUnhealthy } from "../healthy.ts";
 import { registerShoppers } from "../load/shoppers.ts";
 import { originOf } from "../origin.ts";
 import { say } from "../output.ts";
 import type { Outputs } from "../outputs.ts";
+import { withOperator } from "../queue/operator.ts";
 import type { Stack } from "../stack.ts";
 import { median, percentile } from "../statistics.ts";
 import { untilConsumersIdle, whileConsumersPause } from "./orders/consumers.ts";
@@ -60,10 +64,12 @@ const drainPollMs = 10;
 
 /**
  * Measures how many orders a second the order service accepts, beside its own transactions without the service around them; and
- * how long it takes from an order to its mail.
+ * how long it takes from an order to its mail. Then waits until the shop has worked the orders off.
  *
  * The other services get no events while rounds are measured: what they do with an order has its time, and is no part of
  * accepting it.
+ *
+ * @throws LabError when the stack is not healthy, or does not get on with the orders
  */
 export async function benchOrders(
   stack: Stack,
@@ -71,13 +77,30 @@ export async function benchOrders(
   roundSeconds: number,
   signal: AbortSignal,
 ): Promise<OrdersBenchmark> {
+  await refuseUnhealthy(stack, outputs, pipeline, signal);
+  return await withOperator(stack, outputs, async (manager) => {
+    await untilConsumersIdle(manager, {
+      onProgress: (left) => say(`  waiting until ${left} events of earlier orders are handled`),
+      signal,
+    });
+    const measured = await measure(stack, outputs, manager, roundSeconds, signal);
+    await untilConsumersIdle(manager, {
+      onProgress: (left) => say(`  the shop works the orders off: ${left} events are left`),
+      signal,
+    });
+    return measured;
+  });
+}
+
+async function measure(
+  stack: Stack,
+  outputs: Outputs,
+  manager: JetStreamManager,
+  roundSeconds: number,
+  signal: AbortSignal,
+): Promise<OrdersBenchmark> {
   const origin = await originOf(stack, outputs, "order");
   const { mysql } = outputs.credentials;
-  await untilConsumersIdle(
-    outputs,
-    (pending) => say(`  waiting until ${pending} events of earlier orders are handled`),
-    signal,
-  );
   say("  registering customers");
   const shoppers = await registerShoppers(outputs, 2 * clients);
   const shopping: Shopping = { origin, ...shoppers };
@@ -85,7 +108,7 @@ export async function benchOrders(
   try {
     say("  from order to mail");
     const timesMs = await mailTimesMs(shopping, outputs.urls.mail, mailPace, signal);
-    const rounds = await whileConsumersPause(outputs, async () => {
+    const rounds = await whileConsumersPause(manager, async () => {
       await round(scratch.pool, shopping, shoppers.userIds, warmUpMs);
       const measured: Round[] = [];
       while (measured.length < roundCount) {
@@ -113,8 +136,7 @@ export async function benchOrders(
       },
     };
   } finally {
-    await scratch.remove();
-    await shoppers.close();
+    await cleanUp([scratch.remove, shoppers.close]);
   }
 }
 

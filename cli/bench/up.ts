@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { execa } from "execa";
 import { portSpan } from "../../infra/ports.ts";
 import { freePorts } from "../../providers/host/src/ports.ts";
 import { removeFolder } from "../../providers/host/src/stop.ts";
@@ -12,6 +11,7 @@ import { say } from "../output.ts";
 import { environmentFrom, openStack } from "../stack.ts";
 import { bareStartMs, runningServers } from "./bare-start.ts";
 import { residentBytes } from "./memory.ts";
+import { runApart } from "./run-apart.ts";
 
 /** What `lab bench up` measures: milliseconds and bytes. */
 export interface UpBenchmark {
@@ -33,20 +33,21 @@ export interface UpBenchmark {
 
 const stackName = "bench";
 
-/** Measures a throw-away stack, which is gone afterwards. */
-export async function benchUp(): Promise<UpBenchmark> {
+/**
+ * Measures a throw-away stack, which is gone afterwards, whatever happens.
+ *
+ * @param signal ends it early: between two steps, or the command that is under way
+ */
+export async function benchUp(signal: AbortSignal): Promise<UpBenchmark> {
   const folder = await mkdtemp(join(tmpdir(), "lab-bench-"));
   const root = join(import.meta.dirname, "..", "..");
   const config = join(folder, `Pulumi.${stackName}.yaml`);
   await writeFile(config, JSON.stringify({ config: { "lab:portBase": String(await freePorts(portSpan)) } }));
   Object.assign(process.env, { LAB_HOME: join(folder, "home"), LAB_CONFIG: config });
-  const lab = async (...args: string[]) => {
+  const lab = async (args: string[], stop = signal) => {
     say(`  lab ${args.join(" ")}`);
     const startedMs = performance.now();
-    const { exitCode, stderr } = await execa(join(root, "lab"), [...args, "--stack", stackName], {
-      reject: false,
-      stdin: "ignore",
-    });
+    const { exitCode, stderr } = await runApart(join(root, "lab"), [...args, "--stack", stackName], stop);
     if (exitCode !== 0) {
       throw new LabError(
         "failed",
@@ -59,15 +60,16 @@ export async function benchUp(): Promise<UpBenchmark> {
   };
   const stack = openStack(stackName);
   try {
-    const coldMs = await lab("up");
-    await lab("down");
-    const warmMs = await lab("up");
-    const noopMs = await lab("up");
+    const coldMs = await lab(["up"]);
+    await lab(["down"]);
+    const warmMs = await lab(["up"]);
+    const noopMs = await lab(["up"]);
     const resident = residentBytes(stack.folders.stack);
     const servers = runningServers(stack, environmentFrom(stack).ports, await locateTools());
-    await lab("down");
+    await lab(["down"]);
     const serversMs: Record<string, number> = {};
     for (const server of servers) {
+      signal.throwIfAborted();
       say(`  ${server.name} by itself`);
       serversMs[server.name] = Math.round(await bareStartMs(server, root));
     }
@@ -76,17 +78,18 @@ export async function benchUp(): Promise<UpBenchmark> {
       warmMs,
       noopMs,
       slowestServerMs: Math.max(...Object.values(serversMs)),
-      emptyProgramNoopMs: await emptyProgramNoopMs(folder, root),
+      emptyProgramNoopMs: await emptyProgramNoopMs(folder, root, signal),
       residentBytes: resident,
       serversMs,
     };
   } finally {
-    await lab("destroy", "--yes");
+    // Not the folder, where the stack could not be destroyed: without it nobody could.
+    await lab(["destroy", "--yes"], new AbortController().signal);
     await removeFolder(folder);
   }
 }
 
-async function emptyProgramNoopMs(folder: string, root: string): Promise<number> {
+async function emptyProgramNoopMs(folder: string, root: string, signal: AbortSignal): Promise<number> {
   say("  an empty Pulumi program");
   const { pulumi } = await locateTools();
   const project = join(folder, "empty");
@@ -99,7 +102,7 @@ async function emptyProgramNoopMs(folder: string, root: string): Promise<number>
   await writeFile(join(project, "index.js"), 'import "@pulumi/pulumi";\n');
   await symlink(join(root, "node_modules"), join(project, "node_modules"));
   const run = (args: string[]) =>
-    execa(pulumi, [...args, "--non-interactive"], {
+    runApart(pulumi, [...args, "--non-interactive"], signal, {
       cwd: project,
       env: {
         PULUMI_BACKEND_URL: pathToFileURL(join(project, "state")).href,
@@ -107,7 +110,7 @@ async function emptyProgramNoopMs(folder: string, root: string): Promise<number>
         PULUMI_CONFIG_PASSPHRASE: "",
         PULUMI_SKIP_UPDATE_CHECK: "true",
       },
-      stdin: "ignore",
+      reject: true,
     });
   await run(["stack", "init", "empty"]);
   await run(["up", "--yes", "--skip-preview"]);

@@ -22,7 +22,7 @@ function upCommand(): Command {
     .option("--json", "print the result as JSON")
     .action(async (_options, command: Command) => {
       await installMissingTools();
-      const result = await benchUp();
+      const result = await interruptible(benchUp);
       printResult(wantsJson(command), result, () => describeUp(result));
     });
 }
@@ -32,12 +32,22 @@ function ordersCommand(): Command {
     .description(
       "orders that the order service accepts a second, beside its transactions alone; and the time until the mail",
     )
-    .option("--seconds <n>", "how long a round is", wholeNumber(1, 60), 2)
+    .option("--seconds <n>", "how long a round is", wholeNumber(1, 60), 1)
     .option("--json", "print the result as JSON")
-    .action(async ({ seconds }: { seconds: number }, command: Command) => {
+    .addHelpText(
+      "after",
+      `
+A second measured is some hundred orders, and the shop takes longer to pay for them and to write the mails than the order
+service to accept them: the command ends when it has. The customers, their orders and mails stay, and two products of the
+category "measurement"; whatever else is made for the measurement is removed.`,
+    )
+    .action(async (options: { seconds: number }, command: Command) => {
       const stack = stackOf(command);
       const outputs = await outputsOf(stack);
-      const result = await interruptible((signal) => benchOrders(stack, outputs, seconds, signal));
+      const result = await interruptible(
+        (signal) => benchOrders(stack, outputs, options.seconds, signal),
+        "the shop still works off what was ordered: ./lab queue shows how much",
+      );
       printResult(wantsJson(command), result, () => describeOrders(result));
     });
 }

@@ -13,16 +13,17 @@ export interface Shoppers {
 }
 
 const priceCents = 1900;
-/** More than anybody orders in a measurement. */
-const stock = 1_000_000;
+/** Always the same: a catalogue in which each measurement leaves two more would become one of measurements. */
+const skus = ["measured-1", "measured-2"];
+/** As many as a product may have: more than all measurements order. */
+const stock = 1_000_000_000;
 
-/** Registers customers who have never ordered before, and makes products that don't sell out. */
+/** Registers customers who have never ordered before, and makes the products that they order, if they are not there. */
 export async function registerShoppers({ urls, credentials }: Outputs, count: number): Promise<Shoppers> {
   const client = new ShopClient(urls.gateway);
   const run = randomBytes(6).toString("hex");
   try {
     const admin = await client.login(credentials.shopAdmin);
-    const skus = [`measured-${run}-1`, `measured-${run}-2`];
     for (const sku of skus) {
       const product = { name: "Something to measure with", category: "measurement", priceCents, stock };
       await admin.ask("PUT", `/api/products/${sku}`, { body: product });
