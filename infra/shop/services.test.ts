@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { publicRoutes, rowOf, serviceNames, servicesWith } from "./services.ts";
+import { erasers, publicRoutes, rowOf, serviceNames, servicesWith } from "./services.ts";
 
 const folder = resolve(import.meta.dirname, "../../services");
 
@@ -24,6 +24,15 @@ test("each public path belongs to one service", () => {
   const prefixes = publicRoutes().map(({ prefix }) => prefix);
   expect(prefixes).toContain("/api/users");
   expect(new Set(prefixes).size).toBe(prefixes.length);
+});
+
+test("everybody who hears that a person is erased can say so, and is waited for", () => {
+  expect(erasers()).toEqual(expect.arrayContaining(["product", "cart", "order", "payment", "social"]));
+  for (const name of serviceNames) {
+    expect(rowOf(name).publishes?.includes("user.data-erased.v1") ?? false, name).toBe(
+      erasers().includes(name),
+    );
+  }
 });
 
 test("a name will do for a database, a user of NATS and a job", () => {

@@ -19,6 +19,8 @@ export interface Facts {
   consulUrl: string;
   /** The public routes of all services. */
   routes: Route[];
+  /** The services that erase a person: those that hear of it. */
+  erasers: string[];
   urls: ShopUrls;
 }
 
@@ -72,10 +74,11 @@ export const services = {
     route: "/api/users",
     publishes: ["user.registered.v1", "user.changed.v1", "user.erased.v1"],
     consumes: ["user.data-erased.v1"],
-    settings: ({ environment }) => ({
+    settings: ({ environment, erasers }) => ({
       ADMIN_EMAIL: administrator.email,
       TOKEN_TTL_SECONDS: String(environment.tokenTtlSeconds),
       KEY_LIFETIME_SECONDS: String(environment.keyLifetimeSeconds),
+      ERASERS: erasers.join(","),
     }),
     secrets: { ADMIN_PASSWORD: administrator.secret, KEY_ENCRYPTION_KEY: "user-key-encryption" },
   },
@@ -297,4 +300,9 @@ export function publicRoutes(): Route[] {
     const prefix = rowOf(service).route;
     return prefix === undefined ? [] : [{ prefix, service }];
   });
+}
+
+/** Who is to say that a person was erased there. */
+export function erasers(): string[] {
+  return serviceNames.filter((service) => rowOf(service).consumes?.includes("user.erased.v1"));
 }

@@ -3,7 +3,7 @@ import type { DataTier } from "../data/data-tier.ts";
 import type { Nats } from "../platform/nats.ts";
 import type { Platform } from "../platform/platform.ts";
 import { accessTo, accessToNats } from "./access.ts";
-import { publicRoutes, rowOf, type ServiceName, usesMessaging } from "./services.ts";
+import { erasers, publicRoutes, rowOf, type ServiceName, usesMessaging } from "./services.ts";
 import { shopUrls } from "./urls.ts";
 
 /** Environment variables of a service: plain ones, and those that reach the tasks through a Nomad Variable. */
@@ -33,6 +33,7 @@ export function variablesOf(service: ServiceName, { platform, data, nats }: Grou
         environment,
         consulUrl: `http://${consul.address}`,
         routes: publicRoutes(),
+        erasers: erasers(),
         urls,
       }),
       secrets: Object.fromEntries(

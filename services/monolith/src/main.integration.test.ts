@@ -30,6 +30,7 @@ beforeAll(async () => {
       KEY_ENCRYPTION_KEY: "0123456789abcdef0123456789abcdef",
       ADMIN_EMAIL: "admin@example.org",
       ADMIN_PASSWORD: "the password of the admin",
+      ERASERS: "product,cart",
     },
     PRODUCT: { MONGODB_URL: `mongodb://${away.host}:${away.port}`, MONGODB_DATABASE: "product" },
     CART: {

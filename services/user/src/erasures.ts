@@ -6,8 +6,11 @@ import { type AppEnvironment, type Auth, ownOrAdmin, Problem, reply, secured } f
 import type { Connection, Pool, ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import { byId, missing, type Write } from "./user.ts";
 
-/** The services that hold something of a person, each of which answers the event `user.erased.v1`. */
-const holders = ["user", "cart", "order", "payment", "notification", "analytics", "social"];
+/** The names of the other services that answer the event `user.erased.v1`, with commas between them. */
+export const erasersSetting = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]*(,[a-z][a-z0-9-]*)*$/, "must be names of services, with commas between them")
+  .transform((text) => text.split(","));
 
 const erasure = z
   .object({
@@ -20,14 +23,14 @@ const erasure = z
         erasedAt: z.iso.datetime(),
       }),
     ),
-    complete: z.boolean().openapi({ description: "Whether all services have answered" }),
+    complete: z.boolean().openapi({ description: "Whether all services have answered that were asked" }),
   })
   .openapi("Erasure");
 
 /** Erasing a person everywhere, and what came of it. */
 export function erasureRoutes(
   app: OpenAPIHono<AppEnvironment>,
-  { pool, write, auth }: { pool: Pool; write: Write; auth: Auth },
+  { pool, write, auth, erasers }: { pool: Pool; write: Write; auth: Auth; erasers: string[] },
 ): void {
   app.openapi(
     createRoute({
@@ -46,7 +49,7 @@ export function erasureRoutes(
     async (c) => {
       const { id } = c.req.valid("param");
       ownOrAdmin(c, id);
-      const erasureId = await write((connection) => erase(connection, id));
+      const erasureId = await write((connection) => erase(connection, id, erasers));
       c.header("location", `/api/users/erasures/${erasureId}`);
       return c.json({ erasureId }, 202);
     },
@@ -63,7 +66,7 @@ export function erasureRoutes(
     async (c) => {
       const { erasureId } = c.req.valid("param");
       const [rows] = await pool.execute<RowDataPacket[]>(
-        `SELECT e.user_id, e.requested_at, d.service, d.records, d.erased_at
+        `SELECT e.user_id, e.requested_at, e.erasers, d.service, d.records, d.erased_at
          FROM erasures e JOIN erased_data d ON d.erasure_id = e.id
          WHERE e.id = ? ORDER BY d.erased_at, d.service`,
         [erasureId],
@@ -77,13 +80,15 @@ export function erasureRoutes(
         records: records as number,
         erasedAt: (erased_at as Date).toISOString(),
       }));
+      // Of those from before this was noted: who would be asked now.
+      const asked: string[] = first.erasers?.split(",") ?? erasers;
       const answered = new Set(services.map(({ service }) => service));
       return c.json(
         {
           userId: first.user_id as number,
           requestedAt: (first.requested_at as Date).toISOString(),
           services,
-          complete: holders.every((holder) => answered.has(holder)),
+          complete: asked.every((service) => answered.has(service)),
         },
         200,
       );
@@ -103,7 +108,7 @@ export async function recordErasedData(
   );
 }
 
-async function erase(connection: Connection, userId: number): Promise<string> {
+async function erase(connection: Connection, userId: number, erasers: string[]): Promise<string> {
   const erasureId = randomUUID();
   const [addresses] = await connection.execute<ResultSetHeader>("DELETE FROM addresses WHERE user_id = ?", [
     userId,
@@ -112,7 +117,11 @@ async function erase(connection: Connection, userId: number): Promise<string> {
   if (users.affectedRows === 0) {
     throw missing(userId);
   }
-  await connection.execute("INSERT INTO erasures (id, user_id) VALUES (?, ?)", [erasureId, userId]);
+  await connection.execute("INSERT INTO erasures (id, user_id, erasers) VALUES (?, ?, ?)", [
+    erasureId,
+    userId,
+    erasers.join(","),
+  ]);
   const records = users.affectedRows + addresses.affectedRows;
   await recordErasedData(connection, { userId, erasureId, service: "user", records });
   await addToOutbox(connection, [

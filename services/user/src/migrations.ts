@@ -85,4 +85,13 @@ export const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    // A service that comes later is not waited for: it holds nothing of whom it has never heard of.
+    name: "who is asked to erase",
+    statements: [
+      `ALTER TABLE erasures
+        ADD COLUMN IF NOT EXISTS erasers VARCHAR(1000) CHARACTER SET ascii COLLATE ascii_bin NULL,
+        ALGORITHM=INSTANT`,
+    ],
+  },
 ];

@@ -20,7 +20,7 @@ import {
 import type { Pool } from "mysql2/promise";
 import { accountRoutes } from "./accounts.ts";
 import { ensureAdministrator } from "./administrator.ts";
-import { erasureRoutes, recordErasedData } from "./erasures.ts";
+import { erasersSetting, erasureRoutes, recordErasedData } from "./erasures.ts";
 import { keyRoutes } from "./key-routes.ts";
 import { migrations } from "./migrations.ts";
 import { createSealing } from "./sealing.ts";
@@ -40,6 +40,7 @@ const environment = mysqlEnvironment
     ADMIN_PASSWORD: z.string().min(8),
     TOKEN_TTL_SECONDS: z.coerce.number().int().min(60).default(3600),
     KEY_LIFETIME_SECONDS: z.coerce.number().int().min(60).default(86_400),
+    ERASERS: erasersSetting,
   });
 
 type Environment = z.infer<typeof environment>;
@@ -99,7 +100,7 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   accountRoutes(app, { pool, write, auth, issue });
   keyRoutes(app, { keys, auth });
   studentRoutes(app, { pool, auth });
-  erasureRoutes(app, { pool, write, auth });
+  erasureRoutes(app, { pool, write, auth, erasers: environment.ERASERS });
   userRoutes(app, { pool, write, auth });
   return {
     app,

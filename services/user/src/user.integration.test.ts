@@ -9,6 +9,7 @@ import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import {
   administrator,
+  erasers,
   migrateUserService,
   startUserService,
   type UserService,
@@ -274,8 +275,7 @@ test("somebody is erased here, everywhere, and it is told what came of it", asyn
     complete: false,
     services: [{ service: "user", records: 2 }],
   });
-  const holders = ["cart", "order", "payment", "notification", "analytics", "social"];
-  for (const [index, service] of holders.entries()) {
+  for (const [index, service] of erasers.entries()) {
     expect((await report()).complete).toBe(false);
     const data = { userId: id, erasureId, service, records: index };
     const answer = eventOf("user.data-erased.v1", { key: String(id), source: service, data });
@@ -286,7 +286,7 @@ test("somebody is erased here, everywhere, and it is told what came of it", asyn
   }
   expect(await report()).toMatchObject({
     complete: true,
-    services: ["user", ...holders].map((service, index) => ({
+    services: ["user", ...erasers].map((service, index) => ({
       service,
       records: service === "user" ? 2 : index - 1,
     })),

@@ -24,6 +24,9 @@ export interface UserService extends ServiceProcess {
 
 export const administrator = { email: "admin@example.org", password: "the password of the admin" };
 
+/** The services that are asked to erase a person. */
+export const erasers = ["product", "cart", "ninth"];
+
 /** @param nats the variables of an account; without them nobody answers at NATS's port */
 export async function startUserService(
   mysql: MysqlServer,
@@ -41,6 +44,7 @@ export async function startUserService(
     KEY_ENCRYPTION_KEY: "0123456789abcdef0123456789abcdef",
     ADMIN_EMAIL: administrator.email,
     ADMIN_PASSWORD: administrator.password,
+    ERASERS: erasers.join(","),
   });
   await migrateUserService(environment);
   const process = await startService("user", environment);
