@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { type DataOf, eventOf } from "@lab/messaging";
 import { addToOutbox } from "@lab/mysql";
@@ -49,7 +49,8 @@ export function erasureRoutes(
     async (c) => {
       const { id } = c.req.valid("param");
       ownOrAdmin(c, id);
-      const erasureId = await write((connection) => erase(connection, id, erasers));
+      const erasureId = randomUUID();
+      await write((connection) => erase(connection, id, nameOf(erasureId), erasers));
       c.header("location", `/api/users/erasures/${erasureId}`);
       return c.json({ erasureId }, 202);
     },
@@ -68,8 +69,9 @@ export function erasureRoutes(
       const [rows] = await pool.execute<RowDataPacket[]>(
         `SELECT e.user_id, e.requested_at, e.erasers, d.service, d.records, d.erased_at
          FROM erasures e JOIN erased_data d ON d.erasure_id = e.id
-         WHERE e.id = ? ORDER BY d.erased_at, d.service`,
-        [erasureId],
+         WHERE e.id IN (?, ?) ORDER BY d.erased_at, d.service`,
+        // Those from before this was so are found by the id itself. A name of today is no UUID, so nobody can ask by it.
+        [nameOf(erasureId), erasureId],
       );
       const [first] = rows;
       if (!first) {
@@ -108,8 +110,13 @@ export async function recordErasedData(
   );
 }
 
-async function erase(connection: Connection, userId: number, erasers: string[]): Promise<string> {
-  const erasureId = randomUUID();
+/** What the table and the events call an erasure: whoever reads them can't read the report, which wants the id. */
+function nameOf(erasureId: string): string {
+  return createHash("sha256").update(erasureId).digest("hex").slice(0, 32);
+}
+
+/** @param name of the erasure, for everybody to know */
+async function erase(connection: Connection, userId: number, name: string, erasers: string[]): Promise<void> {
   const [addresses] = await connection.execute<ResultSetHeader>("DELETE FROM addresses WHERE user_id = ?", [
     userId,
   ]);
@@ -118,14 +125,13 @@ async function erase(connection: Connection, userId: number, erasers: string[]):
     throw missing(userId);
   }
   await connection.execute("INSERT INTO erasures (id, user_id, erasers) VALUES (?, ?, ?)", [
-    erasureId,
+    name,
     userId,
     erasers.join(","),
   ]);
   const records = users.affectedRows + addresses.affectedRows;
-  await recordErasedData(connection, { userId, erasureId, service: "user", records });
+  await recordErasedData(connection, { userId, erasureId: name, service: "user", records });
   await addToOutbox(connection, [
-    eventOf("user.erased.v1", { key: String(userId), source: "user", data: { userId, erasureId } }),
+    eventOf("user.erased.v1", { key: String(userId), source: "user", data: { userId, erasureId: name } }),
   ]);
-  return erasureId;
 }

@@ -1,3 +1,4 @@
+import { eventOf } from "@lab/messaging";
 import { connectMysql, type Migration, migrateMysql } from "@lab/mysql";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -39,9 +40,17 @@ test("rows from before a migration are there after it, with NULL or the default 
   expect(first.map(({ name }) => name)).toEqual(["users and addresses", "students"]);
   await migrateMysql(pool, log, first);
   await pool.query("INSERT INTO users (id, name, email) VALUES (7, 'Early', 'early@example.org')");
+  await migrateMysql(pool, log, migrations.slice(0, -1));
+  await pool.query("UPDATE users SET role = 'admin' WHERE id = 7");
   users = await startUserService(mysql);
+  await pool.query("UPDATE users SET role = 'customer' WHERE id = 7");
   const early = await users.call("GET", "/api/users/7", { token: await users.admin() });
   expect(early.body).toMatchObject({ name: "Early", age: null, role: "customer" });
+  // NATS is away, so that what the last migration says is still there.
+  const [outbox] = await pool.query<RowDataPacket[]>("SELECT event FROM outbox ORDER BY id LIMIT 1");
+  const told = JSON.parse(outbox[0]?.event);
+  expect(eventOf("user.registered.v1", told)).toEqual(told);
+  expect(told.data).toEqual({ userId: 7, name: "Early", email: "early@example.org" });
 });
 
 test("a migration that waits for a long transaction lets the requests through", async () => {

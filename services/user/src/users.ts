@@ -21,9 +21,18 @@ import {
   newPassword,
   type Profile,
   profile,
+  type User,
   user,
   type Write,
 } from "./user.ts";
+
+const limit = z.coerce.number().int().min(1).max(500).default(100);
+
+/** Nothing that a collation takes for something else: upper case, accents, spaces at the end. */
+const label = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,29}$/)
+  .openapi({ example: "home" });
 
 const userInput = profile
   .extend({ password: newPassword.optional().openapi({ description: "For administrators to set" }) })
@@ -32,8 +41,8 @@ const userInput = profile
 /** The highest id that can be asked for: those who register get the next after the highest there is, and want some to be left. */
 const maxChosenId = 1_000_000_000;
 
-/** https://mariadb.com/kb/en/mariadb-error-code-reference/ */
-const noParent = "ER_NO_REFERENCED_ROW_2";
+/** How many addresses somebody may have: an answer has all of them. */
+const maxAddresses = 20;
 
 /** Users and addresses: two tables and the joins between them. */
 export function userRoutes(
@@ -51,7 +60,7 @@ export function userRoutes(
         query: z.object({
           city: z.string().max(100).optional(),
           after: z.coerce.number().int().min(0).default(0),
-          limit: z.coerce.number().int().min(1).max(500).default(100),
+          limit,
         }),
       },
       responses: reply(200, "A page of users; the next begins after the last id", z.array(user)),
@@ -79,6 +88,7 @@ export function userRoutes(
       path: "/api/users/reports/cities",
       summary: "How many users live in each city, and how old they are on average: a join and a grouping",
       middleware: auth.admin,
+      request: { query: z.object({ limit }) },
       responses: reply(
         200,
         "The cities with most users first",
@@ -89,7 +99,8 @@ export function userRoutes(
       const [rows] = await pool.query<RowDataPacket[]>(
         `SELECT a.city, COUNT(DISTINCT u.id) AS users, AVG(u.age) AS averageAge
          FROM addresses a JOIN users u ON u.id = a.user_id
-         GROUP BY a.city ORDER BY users DESC, a.city`,
+         GROUP BY a.city ORDER BY users DESC, a.city LIMIT ?`,
+        [c.req.valid("query").limit],
       );
       return c.json(
         rows.map(({ city, users, averageAge }) => ({
@@ -150,10 +161,10 @@ export function userRoutes(
       ...secured,
       method: "put",
       path: "/api/users/{id}/addresses/{label}",
-      summary: "Create or replace an address of a user",
+      summary: `Create or replace an address of a user, who may have ${maxAddresses}`,
       middleware: auth.user,
       request: {
-        params: byId.extend({ label: z.string().min(1).max(30).openapi({ example: "home" }) }),
+        params: byId.extend({ label }),
         body: jsonBody(
           z
             .object({ street: z.string().trim().min(1).max(200), city: z.string().trim().min(1).max(100) })
@@ -165,18 +176,42 @@ export function userRoutes(
     async (c) => {
       const { id, label } = c.req.valid("param");
       ownOrAdmin(c, id);
-      const { street, city } = c.req.valid("json");
-      try {
-        await pool.execute(
-          `INSERT INTO addresses (user_id, label, street, city) VALUES (?, ?, ?, ?)
-           ON DUPLICATE KEY UPDATE street = VALUES(street), city = VALUES(city)`,
-          [id, label, street, city],
-        );
-      } catch (error) {
-        throw (error as { code?: string }).code === noParent ? missing(id) : error;
-      }
-      return c.json(await findUser(pool, id), 200);
+      const address = c.req.valid("json");
+      const stored = await write(async (connection) => {
+        await putAddress(connection, id, { label, ...address });
+        return findUser(connection, id);
+      });
+      return c.json(stored, 200);
     },
+  );
+}
+
+async function putAddress(
+  connection: Connection,
+  id: number,
+  { label, street, city }: User["addresses"][number],
+): Promise<void> {
+  // Two at once would each see room for one more.
+  const [users] = await connection.execute<RowDataPacket[]>("SELECT id FROM users WHERE id = ? FOR UPDATE", [
+    id,
+  ]);
+  if (users.length === 0) {
+    throw missing(id);
+  }
+  const [others] = await connection.execute<RowDataPacket[]>(
+    "SELECT label FROM addresses WHERE user_id = ? AND label <> ? LIMIT ?",
+    [id, label, String(maxAddresses)],
+  );
+  if (others.length === maxAddresses) {
+    throw new Problem(
+      409,
+      `User ${id} has ${maxAddresses} addresses, and can't have more. Replace one of them.`,
+    );
+  }
+  await connection.execute(
+    `INSERT INTO addresses (user_id, label, street, city) VALUES (?, ?, ?, ?)
+     ON DUPLICATE KEY UPDATE street = VALUES(street), city = VALUES(city)`,
+    [id, label, street, city],
   );
 }
 
@@ -198,6 +233,9 @@ async function put(
       400,
       `A new user's id is at most ${maxChosenId}. Choose a lower one, or POST without any.`,
     );
+  }
+  if (!before && (await wasErased(connection, id))) {
+    throw new Problem(409, `User ${id} was erased, and stays so. Choose another id, or POST without any.`);
   }
   // Not ON DUPLICATE KEY: it would also overwrite another user who has the same email.
   const [sql, values] = before
@@ -222,6 +260,15 @@ async function put(
   } else if (before.name !== name || before.email !== email) {
     await announce(connection, "user.changed.v1", { id, name, email });
   }
+}
+
+/** The other services take in nothing more of such a user. */
+async function wasErased(connection: Connection, id: number): Promise<boolean> {
+  const [rows] = await connection.execute<RowDataPacket[]>(
+    "SELECT 1 FROM erasures WHERE user_id = ? LIMIT 1",
+    [id],
+  );
+  return rows.length > 0;
 }
 
 /** Which of the two unique keys was taken. */
