@@ -131,8 +131,7 @@ export const services = {
       "user.data-erased.v1",
     ],
     consumes: ["order.placed.v1", "order.cancelled.v1", "stock.rejected.v1", "user.erased.v1"],
-    settings: ({ environment, consulUrl, urls }) => ({
-      CHAIN: environment.chain,
+    settings: ({ consulUrl, urls }) => ({
       CONSUL_URL: consulUrl,
       NOTIFICATION_SERVICE: "notification",
       PROVIDER_URL: urls.paymentProvider,
@@ -240,7 +239,7 @@ export const variants: Readonly<Record<string, VariantRow>> = {
   "payment-sync": {
     of: "payment",
     description: "The payment service as the middle of the synchronous chain, to compare.",
-    settings: { CHAIN: "sync" },
+    settings: {},
   },
   "cart-stateful": {
     of: "cart",
@@ -259,7 +258,7 @@ export const monolith = {
   memoryMaxMib: 640,
   settings: {
     order: { CHAIN: "async", PRODUCT_SERVICE: "monolith", PAYMENT_SERVICE: "monolith" },
-    payment: { CHAIN: "async", NOTIFICATION_SERVICE: "monolith" },
+    payment: { NOTIFICATION_SERVICE: "monolith" },
   } as Partial<Record<ServiceName, Record<string, string>>>,
 };
 

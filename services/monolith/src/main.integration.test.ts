@@ -50,7 +50,6 @@ beforeAll(async () => {
     PAYMENT: {
       ...mysql.environmentOf("order"),
       MYSQL_PORT: away.port,
-      CHAIN: "async",
       NOTIFICATION_SERVICE: "notification",
       PROVIDER_URL: `http://${away.host}:${away.port}`,
       PROVIDER_API_KEY: "none",

@@ -54,7 +54,6 @@ afterEach(async () => {
 function startPayment(environment: Record<string, string> = {}): Promise<ServiceProcess> {
   return world.startPayment({
     SERVICE_NAME: "payment-sync",
-    CHAIN: "sync",
     CONSUL_URL: consul.address,
     RECONCILE_AFTER_MS: "1500",
     ...environment,
@@ -206,6 +205,16 @@ test("while notification is away the order is paid, and its customer told later"
   notification = await startNotification(notification.port);
   await until("the mail", async () => (await mails()) === 1);
   expect(await ledger(order.orderId)).toEqual(["charge"]);
+});
+
+test("what was paid is given back when the order is cancelled, or its product sold out", async () => {
+  const [cancelled, soldOut] = [syncOrder(), syncOrder()];
+  await Promise.all([pay(cancelled), pay(soldOut)]);
+  await world.log.publish("order.cancelled.v1", { ...cancelled, reason: "changed my mind" });
+  await world.log.publish("stock.rejected.v1", { ...soldOut, sku: "mug-1" });
+  await comesTo(cancelled.orderId, "refunded");
+  await comesTo(soldOut.orderId, "refunded");
+  expect(await ledger(cancelled.orderId)).toEqual(["charge", "refund"]);
 });
 
 test("only the order service may ask", async () => {

@@ -24,8 +24,6 @@ const environment = z.object({
   ...messagingEnvironment.shape,
   ...authEnvironment.shape,
   ...serviceTokenEnvironment.shape,
-  /** How orders come: as events, or by HTTP from an order service that waits. */
-  CHAIN: z.enum(["async", "sync"]),
   CONSUL_URL: z.url(),
   NOTIFICATION_SERVICE: z.string().min(1),
   PROVIDER_URL: z.url(),
@@ -70,10 +68,8 @@ export const service = defineService({
       tokens,
       log,
     });
-    const consumer =
-      environment.CHAIN === "async"
-        ? messaging.consume({ name: source, handlers: paymentHandlers(desk), isTransient })
-        : undefined;
+    // Whichever chain the orders come by: refunds and erasures are asked for by events in both.
+    const consumer = messaging.consume({ name: source, handlers: paymentHandlers(desk), isTransient });
     const confirmation = { pool, log, notification };
     const reconciler = new Reconciler({
       desk,
@@ -97,7 +93,7 @@ export const service = defineService({
     return {
       app,
       async close() {
-        await Promise.all([consumer?.close(), reconciler.close()]);
+        await Promise.all([consumer.close(), reconciler.close()]);
         await relay.close();
         await Promise.all([messaging.close(), notification.close()]);
         await pool.end();

@@ -92,7 +92,6 @@ export async function startWorld(...otherDatabases: string[]): Promise<World> {
         ...nats.environmentOf("operator"),
         ...identities.environment,
         SERVICE_TOKEN_KEY: serviceTokenKey,
-        CHAIN: "async",
         CONSUL_URL: "http://127.0.0.1:1",
         NOTIFICATION_SERVICE: "notification",
         PROVIDER_URL: provider.current.url,
