@@ -15,9 +15,14 @@ beforeAll(async () => {
 
 afterAll(() => lab?.remove());
 
-/** Payment runs, the synchronous chain doesn't, and all is healthy. */
+/** Payment runs and its provider is quick, the synchronous chain doesn't run, and all is healthy. */
 async function expectAsBefore(): Promise<void> {
-  const { jobs } = await lab.json<StatusReport>(["status"]);
+  const { jobs, urls } = await lab.json<StatusReport>(["status"]);
+  const { PROVIDER_API_KEY: key } = await lab.json<Record<string, string>>(["env"]);
+  const behaviour = await fetch(`${urls.paymentProvider}/v1/behaviour`, {
+    headers: { authorization: `Bearer ${key}` },
+  });
+  expect(await behaviour.json()).toMatchObject({ latencyMs: 0 });
   expect(jobs.filter(({ state }) => state === "unhealthy")).toEqual([]);
   const states = Object.fromEntries(jobs.map(({ name, state }) => [name, state]));
   expect(states).toMatchObject({ order: "healthy", payment: "healthy" });
@@ -28,12 +33,15 @@ async function expectAsBefore(): Promise<void> {
 describe("compare sync-async", () => {
   test("shows that calls make customers wait and lose their orders, and that the queue does neither", async () => {
     const ordersWhileDown = 6;
+    const providerLatencyMs = 100;
     const { chains, paymentDown } = await lab.json<SyncAsyncReport>([
       ...["compare", "sync-async", "--rounds", "1", "--orders", "16"],
+      ...["--clients", "8", "--provider-latency", String(providerLatencyMs)],
       ...["--orders-while-down", String(ordersWhileDown)],
     ]);
     expect(chains.async).toMatchObject({ accepted: 16, failed: 0 });
     expect(chains.sync).toMatchObject({ accepted: 16, failed: 0 });
+    expect(chains.sync.latencyMs.p50).toBeGreaterThan(providerLatencyMs);
     expect(chains.async.latencyMs.p50).toBeLessThan(chains.sync.latencyMs.p50);
     expect(chains.async.ordersPerSecond).toBeGreaterThan(chains.sync.ordersPerSecond);
     expect(paymentDown.async).toMatchObject({

@@ -22,6 +22,13 @@ function syncAsyncCommand(): Command {
     )
     .option("--rounds <n>", "rounds of each", wholeNumber(1, 20), 3)
     .option("--orders <n>", "orders in a round", wholeNumber(4, 1000), 40)
+    .option("--clients <n>", "customers who order at the same time", wholeNumber(1, 200), 4)
+    .option(
+      "--provider-latency <ms>",
+      "how much longer the payment provider takes for each answer",
+      wholeNumber(0, 2000),
+      0,
+    )
     .option(
       "--orders-while-down <n>",
       "orders that each takes while payment is down",
@@ -30,12 +37,22 @@ function syncAsyncCommand(): Command {
     )
     .option("--json", "print the result as JSON")
     .action(
-      async (options: { rounds: number; orders: number; ordersWhileDown: number }, command: Command) => {
+      async (
+        options: {
+          rounds: number;
+          orders: number;
+          clients: number;
+          providerLatency: number;
+          ordersWhileDown: number;
+        },
+        command: Command,
+      ) => {
         const stack = stackOf(command);
         const outputs = await outputsOf(stack);
-        const { rounds, orders: ordersPerRound, ordersWhileDown } = options;
+        const { orders: ordersPerRound, providerLatency: providerLatencyMs, ...others } = options;
+        const settings = { ordersPerRound, providerLatencyMs, ...others };
         const report = await interruptible(
-          (signal) => compareSyncAsync(stack, outputs, { rounds, ordersPerRound, ordersWhileDown }, signal),
+          (signal) => compareSyncAsync(stack, outputs, settings, signal),
           "the synchronous chain is stopped, and payment runs",
         );
         printResult(wantsJson(command), report, () => describe(report));
@@ -67,7 +84,7 @@ const titles: Record<ChainName, string> = { async: "by the queue", sync: "by cal
 function describe({ chains: measured, paymentDown, settings }: SyncAsyncReport): string {
   const row = (what: string, value: (chain: ChainName) => string | number) => [what, ...chains.map(value)];
   const ms = ({ p50, p99 }: { p50: number; p99: number }) => `${p50} ms; ${p99} ms`;
-  const { rounds, ordersPerRound, clients, ordersWhileDown } = settings;
+  const { rounds, ordersPerRound, clients, providerLatencyMs, ordersWhileDown } = settings;
   return [
     table(
       ["", ...chains.map((chain) => titles[chain])],
@@ -87,7 +104,7 @@ function describe({ chains: measured, paymentDown, settings }: SyncAsyncReport):
       ],
     ),
     "",
-    `${rounds} rounds of ${ordersPerRound} orders each way, in turns, by ${clients} customers at once; ${ordersWhileDown} orders each way`,
-    "while payment is down.",
+    `${rounds} rounds of ${ordersPerRound} orders each way, in turns, by ${clients} customers at once, with a payment provider that takes`,
+    `${providerLatencyMs} ms longer than it needs; ${ordersWhileDown} orders each way while payment is down.`,
   ].join("\n");
 }

@@ -5,6 +5,7 @@ import { pipeline, refuseUnhealthy } from "../healthy.ts";
 import { PaidMails } from "../load/mails.ts";
 import { type PlacedOrder, placeOrder } from "../load/place-order.ts";
 import { registerShoppers, type Shoppers } from "../load/shoppers.ts";
+import { slowProvider } from "../load/slow-provider.ts";
 import { originOf } from "../origin.ts";
 import { say } from "../output.ts";
 import type { Outputs } from "../outputs.ts";
@@ -48,12 +49,16 @@ export interface OutageReport {
 export interface SyncAsyncReport {
   chains: Record<ChainName, ChainReport>;
   paymentDown: Record<ChainName, OutageReport>;
-  settings: { rounds: number; ordersPerRound: number; clients: number; ordersWhileDown: number };
+  settings: SyncAsyncOptions;
 }
 
 export interface SyncAsyncOptions {
   rounds: number;
   ordersPerRound: number;
+  /** Customers who order at the same time. */
+  clients: number;
+  /** How much longer the payment provider takes for each answer, while everything runs. */
+  providerLatencyMs: number;
   ordersWhileDown: number;
 }
 
@@ -72,7 +77,6 @@ interface Sample extends PlacedOrder {
 }
 
 const because = "lab compare sync-async";
-const clients = 4;
 const variants = ["order-sync", "payment-sync"] as const;
 const mailWithinMs = 60_000;
 const paidWithinMs = 120_000;
@@ -95,7 +99,7 @@ export async function compareSyncAsync(
   const stopVariants = await scaleJobs(outputs, instances(variants, 1), because, signal);
   let shoppers: Shoppers | undefined;
   try {
-    shoppers = await registerShoppers(outputs, clients);
+    shoppers = await registerShoppers(outputs, options.clients);
     const run: Run = {
       outputs,
       options,
@@ -110,7 +114,7 @@ export async function compareSyncAsync(
     return {
       chains: await measure(run),
       paymentDown: await measureOutage(run),
-      settings: { ...options, clients },
+      settings: options,
     };
   } finally {
     await cleanUp([async () => shoppers?.close(), stopVariants]);
@@ -122,10 +126,19 @@ function instances(jobs: readonly string[], count: number): Record<string, numbe
 }
 
 async function measure(run: Run): Promise<Record<ChainName, ChainReport>> {
+  const makeQuick = await slowProvider(run.outputs, run.options.providerLatencyMs);
+  try {
+    return await measureInTurns(run);
+  } finally {
+    await makeQuick();
+  }
+}
+
+async function measureInTurns(run: Run): Promise<Record<ChainName, ChainReport>> {
   const samples: Record<ChainName, Sample[]> = { async: [], sync: [] };
   const spentMs: Record<ChainName, number> = { async: 0, sync: 0 };
   for (const chain of chains) {
-    await round(run, chain, clients);
+    await round(run, chain, run.options.clients);
   }
   for (let index = 0; index < run.options.rounds; index++) {
     for (const chain of chains) {
