@@ -169,15 +169,15 @@ function keysFrom(url: URL): JWTVerifyGetKey {
     timeoutDuration: keysTimeoutMs,
   });
   let failedMs = Number.NEGATIVE_INFINITY;
-  const known: JWTVerifyGetKey = async (header, token) => {
+  const lastKeyFor = async (...[header, token]: Parameters<JWTVerifyGetKey>) => {
     const last = remote.jwks();
-    return last ? createLocalJWKSet(last)(header, token) : Promise.reject(new errors.JWKSNoMatchingKey());
+    return last && (await createLocalJWKSet(last)(header, token).catch(() => undefined));
   };
   return async (header, token) => {
     const isPaused = performance.now() - failedMs < keysRetryMs;
-    const key = isPaused ? await known(header, token).catch(() => undefined) : undefined;
-    if (key) {
-      return key;
+    const known = isPaused ? await lastKeyFor(header, token) : undefined;
+    if (known) {
+      return known;
     }
     try {
       return await remote(header, token);
@@ -186,9 +186,11 @@ function keysFrom(url: URL): JWTVerifyGetKey {
         throw error;
       }
       failedMs = performance.now();
-      return known(header, token).catch(() => {
+      const key = await lastKeyFor(header, token);
+      if (!key) {
         throw new KeysAwayError("no key", { cause: error });
-      });
+      }
+      return key;
     }
   };
 }
