@@ -3,7 +3,13 @@ import { Command } from "commander";
 import { LabError } from "../errors.ts";
 import { printResult, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
-import { type DeadLetter, readDeadLetter, readDeadLetters, replay } from "../queue/dead-letters.ts";
+import {
+  type DeadLetter,
+  readDeadLetter,
+  readDeadLetters,
+  replay,
+  replayThoseLeft,
+} from "../queue/dead-letters.ts";
 import { withOperator } from "../queue/operator.ts";
 import { stackOf, wantsJson } from "./options.ts";
 
@@ -54,15 +60,14 @@ function again(): Command {
         throw new LabError("usage", "which", "Give a dead letter's number, or --all.", "./lab dlq list");
       }
       const replayed = await run(command, async (manager) => {
-        const sequences =
-          sequence === undefined
-            ? (await readDeadLetters(manager)).map((letter) => letter.sequence)
-            : [sequence];
-        const letters: DeadLetter[] = [];
-        for (const one of sequences) {
-          letters.push(await replay(manager, one));
+        if (sequence !== undefined) {
+          return [await replay(manager, sequence)];
         }
-        return letters;
+        const letters = await readDeadLetters(manager);
+        return await replayThoseLeft(
+          manager,
+          letters.map((letter) => letter.sequence),
+        );
       });
       printResult(wantsJson(command), replayed, () =>
         [

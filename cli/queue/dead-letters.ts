@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { JetStreamManager, JsMsg, StoredMsg } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import { deadLetterHeaders } from "../../packages/messaging/src/dead-letter.ts";
 import { deadLetterStream } from "../../packages/messaging/src/names.ts";
@@ -27,15 +27,21 @@ export interface DeadLetter {
   data: unknown;
 }
 
+const pageSize = 500;
+/** How long a page is waited for when letters go while they are read. */
+const pageMs = 1000;
+
 /** All dead letters, oldest first. */
 export async function readDeadLetters(manager: JetStreamManager): Promise<DeadLetter[]> {
-  const { first_seq, last_seq } = await rangeOf(manager);
   const letters: DeadLetter[] = [];
-  // A stream that has never held anything calls its first number 0, and there is none.
-  for (let sequence = Math.max(1, first_seq); sequence <= last_seq; sequence++) {
-    const message = await manager.streams.getMessage(deadLetterStream, { seq: sequence });
-    if (message) {
-      letters.push(letterOf(message));
+  let { messages: pending } = await stateOf(manager);
+  const consumer = pending > 0 ? await manager.jetstream().consumers.get(deadLetterStream) : undefined;
+  while (consumer && pending > 0) {
+    const page = await consumer.fetch({ max_messages: Math.min(pending, pageSize), expires: pageMs });
+    pending = 0;
+    for await (const message of page) {
+      letters.push(letterOf(message, message.headers));
+      pending = message.info.pending;
     }
   }
   return letters;
@@ -43,7 +49,8 @@ export async function readDeadLetters(manager: JetStreamManager): Promise<DeadLe
 
 /** @throws LabError when there is none with this number */
 export async function readDeadLetter(manager: JetStreamManager, sequence: number): Promise<DeadLetter> {
-  return letterOf(await read(manager, sequence));
+  const message = await read(manager, sequence);
+  return letterOf(message, message.header);
 }
 
 /**
@@ -53,8 +60,23 @@ export async function readDeadLetter(manager: JetStreamManager, sequence: number
  * @throws LabError when there is none with this number
  */
 export async function replay(manager: JetStreamManager, sequence: number): Promise<DeadLetter> {
-  const message = await read(manager, sequence);
-  const letter = letterOf(message);
+  return await publishAgain(manager, await read(manager, sequence));
+}
+
+/** Replays those of the dead letters that are still there: another may have done so meanwhile, or they have grown too old. */
+export async function replayThoseLeft(manager: JetStreamManager, sequences: number[]): Promise<DeadLetter[]> {
+  const replayed: DeadLetter[] = [];
+  for (const sequence of sequences) {
+    const message = await find(manager, sequence);
+    if (message) {
+      replayed.push(await publishAgain(manager, message));
+    }
+  }
+  return replayed;
+}
+
+async function publishAgain(manager: JetStreamManager, message: StoredMsg): Promise<DeadLetter> {
+  const letter = letterOf(message, message.header);
   const kept = headers();
   for (const [name, values] of message.header) {
     if (!name.startsWith("lab-dead-") && !name.startsWith("Nats-")) {
@@ -62,26 +84,31 @@ export async function replay(manager: JetStreamManager, sequence: number): Promi
     }
   }
   await manager.jetstream().publish(letter.subject, message.data, { msgID: randomUUID(), headers: kept });
-  await manager.streams.deleteMessage(deadLetterStream, sequence);
+  await manager.streams.deleteMessage(deadLetterStream, letter.sequence);
   return letter;
 }
 
-/** The numbers of the oldest and the newest; none where no service has made the stream yet. */
-async function rangeOf(manager: JetStreamManager): Promise<{ first_seq: number; last_seq: number }> {
+/** How many there are, and the newest's number; none where no service has made the stream yet. */
+async function stateOf(manager: JetStreamManager): Promise<{ messages: number; last_seq: number }> {
   try {
     return (await manager.streams.info(deadLetterStream)).state;
   } catch (error) {
     if (isStreamMissing(error)) {
-      return { first_seq: 1, last_seq: 0 };
+      return { messages: 0, last_seq: 0 };
     }
     throw error;
   }
 }
 
-async function read(manager: JetStreamManager, sequence: number): Promise<StoredMsg> {
-  const { last_seq } = await rangeOf(manager);
+async function find(manager: JetStreamManager, sequence: number): Promise<StoredMsg | undefined> {
+  const { last_seq } = await stateOf(manager);
   const message =
     sequence <= last_seq ? await manager.streams.getMessage(deadLetterStream, { seq: sequence }) : undefined;
+  return message ?? undefined;
+}
+
+async function read(manager: JetStreamManager, sequence: number): Promise<StoredMsg> {
+  const message = await find(manager, sequence);
   if (!message) {
     throw new LabError(
       "usage",
@@ -93,8 +120,8 @@ async function read(manager: JetStreamManager, sequence: number): Promise<Stored
   return message;
 }
 
-function letterOf(message: StoredMsg): DeadLetter {
-  const header = (name: string) => message.header.get(name);
+function letterOf(message: StoredMsg | JsMsg, its = headers()): DeadLetter {
+  const header = (name: string) => its.get(name);
   return {
     sequence: message.seq,
     service: header(deadLetterHeaders.service),
@@ -110,7 +137,7 @@ function letterOf(message: StoredMsg): DeadLetter {
   };
 }
 
-function dataOf(message: StoredMsg): unknown {
+function dataOf(message: StoredMsg | JsMsg): unknown {
   try {
     return message.json();
   } catch {

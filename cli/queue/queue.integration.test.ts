@@ -1,9 +1,11 @@
+import { headers } from "@nats-io/transport-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { deadLetterHeaders } from "../../packages/messaging/src/dead-letter.ts";
 import { connectMessaging, eventOf, type Messaging } from "../../packages/messaging/src/index.ts";
 import { type NatsOperator, type NatsServer, startNats } from "../../tests/servers/nats.ts";
 import { silentLog as log } from "../../tests/support/silent-log.ts";
 import { until } from "../../tests/support/until.ts";
-import { readDeadLetter, readDeadLetters, replay } from "./dead-letters.ts";
+import { readDeadLetter, readDeadLetters, replay, replayThoseLeft } from "./dead-letters.ts";
 import { readQueue } from "./read.ts";
 
 let nats: NatsServer;
@@ -100,4 +102,22 @@ test("the queue says what waits for a service, and what it has in hand", async (
     const { pending, ackPending } = (await notification()) ?? {};
     return pending === 0 && ackPending === 0;
   });
+});
+
+test("more dead letters than a page are listed in their order, and one that has gone does not keep the others", async () => {
+  const letters = 520;
+  const its = headers();
+  its.set(deadLetterHeaders.subject, "shop.0.nobody.hears");
+  for (let number = 1; number <= letters; number++) {
+    await operator.manager.jetstream().publish("dlq.social.nobody.hears", String(number), { headers: its });
+  }
+  const listed = await readDeadLetters(operator.manager);
+  expect(listed.map(({ data }) => data)).toEqual(Array.from({ length: letters }, (_, index) => index + 1));
+
+  const [first, second, third] = listed.map(({ sequence }) => sequence) as [number, number, number];
+  await operator.manager.streams.deleteMessage("SHOP_DLQ", second);
+  expect((await readDeadLetters(operator.manager)).length).toBe(letters - 1);
+  const left = await replayThoseLeft(operator.manager, [first, second, third]);
+  expect(left.map(({ sequence }) => sequence)).toEqual([first, third]);
+  expect((await readDeadLetters(operator.manager)).length).toBe(letters - 3);
 });
