@@ -168,7 +168,7 @@ job "nats" {
             store_dir: {{ env "DATA_DIR" | toJSON }}
             sync_interval: "${var.sync_interval}"
             max_memory_store: 32MB
-            max_file_store: 2GB
+            max_file_store: 8GB
           }
           {{ with nomadVar "nomad/jobs/nats" }}
           accounts {

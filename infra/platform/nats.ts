@@ -9,7 +9,7 @@ export interface NatsAccount {
   password: pulumi.Output<string>;
 }
 
-/** NATS with JetStream on disk. One user a service, which may publish and hear what the service says it does. */
+/** NATS with JetStream on disk. One user a service, which may publish the types that the service says, and have consumers if it hears any. */
 export class Nats extends pulumi.ComponentResource {
   readonly url: string;
   readonly monitorUrl: string;

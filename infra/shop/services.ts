@@ -33,7 +33,10 @@ export interface ServiceRow {
    * stores have accounts for one service each, which their files in `infra/data/` make.
    */
   stores?: readonly Store[];
-  /** The types of events that it says, and those that it hears: all that its user of NATS may. Without any it has no user. */
+  /**
+   * The types of events that it says, which are all that its user of NATS may publish, and those that it hears: the user has
+   * consumers if there are any, and names their types itself. Without either it has no user.
+   */
   publishes?: readonly EventType[];
   consumes?: readonly EventType[];
   /** The path under which the gateway makes it public. */
