@@ -62,7 +62,8 @@ function describeOrders({
   settings,
 }: OrdersBenchmark): string {
   const together = median(rounds.map(({ ordersPerTransaction }) => ordersPerTransaction));
-  const { roundSeconds, clients, connections, flushAtCommit, mails, mailOrdersPerSecond } = settings;
+  const { roundSeconds, warmUpSeconds, clients, connections, flushAtCommit, mails, mailOrdersPerSecond } =
+    settings;
   return [
     table(
       ["what", "measured", "of the rounds"],
@@ -75,7 +76,7 @@ function describeOrders({
       ],
     ),
     "",
-    `Rounds of ${roundSeconds} s; ${clients} customers at once; ${connections} connections to MySQL either way, ` +
+    `Rounds of ${roundSeconds} s, after ${warmUpSeconds} s of orders; ${clients} customers at once; ${connections} connections to MySQL either way, ` +
       `innodb_flush_log_at_trx_commit = ${flushAtCommit}.`,
     `The transactions hold one order each. The service commits orders that come at the same time together: ${together} in one.`,
     `Other services get no events meanwhile. The time until the mail is of ${mails} orders, ${mailOrdersPerSecond} a second, with all services.`,
