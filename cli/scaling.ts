@@ -57,5 +57,6 @@ async function scaleAll(
 }
 
 async function isAsWanted(outputs: Outputs, job: string, count: number): Promise<boolean> {
-  return count === 0 ? (await runningAllocations(outputs, job)).length === 0 : isHealthy(outputs, job);
+  const running = await runningAllocations(outputs, job);
+  return running.length === count && (count === 0 || (await isHealthy(outputs, job)));
 }

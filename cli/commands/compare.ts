@@ -73,7 +73,7 @@ function monolithCommand(): Command {
       const stack = stackOf(command);
       const result = await interruptible(
         (signal) => compareMonolith(stack, { service, signal, say }),
-        "the jobs have their instances back",
+        "the jobs are as before",
       );
       printResult(wantsJson(command), result, () => describeMonolith(result));
     });

@@ -1,11 +1,22 @@
 import { request } from "undici";
+import { roundRobin } from "../../../packages/discovery/src/round-robin.ts";
+import { type Endpoint, ServiceWatch } from "../../../packages/discovery/src/watch.ts";
+import { cleanUp } from "../../clean-up.ts";
 import { type Instance, instancesOf } from "../../cluster.ts";
 import { refuseUnhealthy } from "../../healthy.ts";
-import { countOf, restartAllocation, runningAllocations, scale } from "../../nomad-jobs.ts";
+import {
+  isDeployed,
+  type RegisteredJob,
+  readJob,
+  registerJob,
+  runningAllocations,
+} from "../../nomad-jobs.ts";
 import { type Outputs, outputsOf } from "../../outputs.ts";
 import { poll } from "../../poll.ts";
+import { scaleJobs } from "../../scaling.ts";
 import { ShopClient } from "../../shop-client.ts";
 import { environmentFrom, type Stack } from "../../stack.ts";
+import { changed, unchanged } from "./change.ts";
 import { type Footprint, footprintOf, pidOf } from "./footprint.ts";
 import type { Outage } from "./outage.ts";
 import { Probes, routes } from "./probes.ts";
@@ -13,23 +24,34 @@ import { Probes, routes } from "./probes.ts";
 /** The job that is the whole shop in one process. */
 const monolith = "monolith";
 
+/** The way in, which only the services need. */
+const gateway = "gateway";
+
 const because = "lab compare monolith-microservices";
 
-/** What ending and starting one process did. */
+/** What was done to one process, as the customers of the shop have seen it. */
 export interface Interruption {
-  /** From the order to end it until what replaces it is ready. */
+  /** From the order to end it until what replaces it is ready, and no one else is left. */
   readyAfterMs: number;
   /** What the customers of each service's part of the shop have noticed. */
   routes: Record<string, Outage>;
+}
+
+/** A new version of a job in the place of the old one. */
+export interface Deployment extends Interruption {
+  /** The parts of the shop that are exchanged with it. */
+  parts: string[];
+  /** The archive that is exchanged. */
+  bundleBytes: number;
 }
 
 /** One way to run the shop. */
 export interface Side {
   /** Its processes, by job. */
   processes: Record<string, Footprint>;
-  /** One job's process is stopped and started, as for a small change. */
-  deployment: Interruption;
-  /** The same process is killed. */
+  /** A small change of one job: Nomad starts the new version, and ends the old one once that is healthy. */
+  deployment: Deployment;
+  /** The job's process is killed. */
   crash: Interruption;
   /** One more instance of that job. */
   scaling: { readyAfterMs: number; memoryBytes: number };
@@ -49,7 +71,7 @@ export interface CompareOptions {
 }
 
 /**
- * Runs the shop both ways, and does the same to both. The jobs have as many instances as before afterwards, whatever happens.
+ * Runs the shop both ways, and does the same to both. The jobs are as before afterwards, whatever happens.
  *
  * @throws LabError when the stack is not healthy
  */
@@ -64,6 +86,18 @@ export async function compareMonolith(stack: Stack, options: CompareOptions): Pr
   } finally {
     await shop.close();
   }
+}
+
+/** One way to run the shop, and where it is hit. */
+interface Target {
+  /** The job that is changed, killed and scaled. */
+  job: string;
+  /** The parts of the shop that it is. */
+  parts: readonly string[];
+  /** All jobs that this way needs. */
+  jobs: readonly string[];
+  /** Where the shop answers to the next request. */
+  baseOf(): string | undefined;
 }
 
 class Bench {
@@ -83,39 +117,52 @@ class Bench {
   async compare(): Promise<MonolithComparison> {
     const { service, say, signal } = this.#options;
     const outputs = this.#outputs;
-    const counts = new Map<string, number>();
-    for (const job of [monolith, service]) {
-      counts.set(job, await countOf(outputs, job));
-    }
+    const [ofService, ofMonolith] = [
+      unchanged(await readJob(outputs, service)),
+      unchanged(await readJob(outputs, monolith)),
+    ];
+    // What answers for the monolith changes with each deployment, and nothing stands before it that knows where.
+    const watch = new ServiceWatch({ consulUrl: outputs.urls.consul, service: monolith });
     try {
       say("  the monolith starts");
-      const [instance] = await this.#scaleTo(monolith, Math.max(1, counts.get(monolith) as number));
-      signal.throwIfAborted();
-      const services = routes.map(({ service }) => service);
+      await scaleJobs(outputs, { [monolith]: 1 }, because, signal);
+      const services = routes.map((route) => route.service);
+      const next = roundRobin<Endpoint>();
       return {
         service,
-        microservices: await this.#measure(service, outputs.urls.gateway, services),
-        monolith: await this.#measure(monolith, `http://${(instance as Instance).address}`, [monolith]),
+        microservices: await this.#measure(ofService, {
+          job: service,
+          parts: [service],
+          jobs: [...services, gateway],
+          baseOf: () => outputs.urls.gateway,
+        }),
+        monolith: await this.#measure(ofMonolith, {
+          job: monolith,
+          parts: services,
+          jobs: [monolith],
+          baseOf: () => next(watch.endpoints)?.origin,
+        }),
       };
     } finally {
-      say("  the jobs get their instances back");
-      for (const [job, count] of counts) {
-        await this.#scaleTo(job, count);
-      }
+      say("  the jobs are as before again");
+      const [group] = ofService.specification.TaskGroups;
+      await cleanUp([
+        () => watch.close(),
+        () => registerJob(outputs, ofService),
+        () => registerJob(outputs, ofMonolith),
+        // None of the monolith, whatever there was: a comparison that was killed may have left one.
+        () => scaleJobs(outputs, { [service]: group?.Count ?? 1, [monolith]: 0 }, because),
+      ]);
     }
   }
 
-  async #measure(job: string, base: string, jobs: readonly string[]): Promise<Side> {
+  async #measure(before: RegisteredJob, target: Target): Promise<Side> {
     const { say } = this.#options;
-    say(`  ${job} is stopped and started`);
-    const deployment = await this.#interrupt(job, base, async () => {
-      const [allocation] = await runningAllocations(this.#outputs, job);
-      await restartAllocation(this.#outputs, allocation as string);
-    });
+    const { job, jobs } = target;
+    say(`  a small change of ${job} is deployed`);
+    const deployment = await this.#deploy(before, target);
     say(`  ${job} is killed`);
-    const crash = await this.#interrupt(job, base, async (pid) => {
-      process.kill(pid, "SIGKILL");
-    });
+    const crash = await this.#kill(target);
     // Every connection that it needs has been made by the requests.
     const processes: Record<string, Footprint> = {};
     for (const name of jobs) {
@@ -125,24 +172,51 @@ class Bench {
     return { processes, deployment, crash, scaling: await this.#addOne(job) };
   }
 
-  async #interrupt(job: string, base: string, act: (pid: number) => Promise<void>): Promise<Interruption> {
+  async #deploy(before: RegisteredJob, target: Target): Promise<Deployment> {
+    const outputs = this.#outputs;
+    const { job, parts } = target;
     const { signal } = this.#options;
+    const noticed = await this.#watched(target, async () => {
+      const version = changed(before, new Date().toISOString());
+      const index = await registerJob(outputs, version);
+      const wanted = version.specification.TaskGroups.reduce((sum, { Count }) => sum + Count, 0);
+      const isDone = async () =>
+        (await isDeployed(outputs, job, index)) && (await runningAllocations(outputs, job)).length === wanted
+          ? true
+          : undefined;
+      await poll(`the new version of ${job} to be deployed`, isDone, { signal });
+    });
+    const { bundleBytes } = this.#footprintOf(await this.#firstOf(job));
+    return { ...noticed, parts: [...parts], bundleBytes };
+  }
+
+  async #kill(target: Target): Promise<Interruption> {
+    const { job } = target;
     const { address } = await this.#firstOf(job);
-    const probes = new Probes(base, this.#token);
-    let readyAfterMs = 0;
-    try {
-      await probes.untilCalm(signal);
-      probes.forget();
+    return this.#watched(target, async () => {
       const pid = pidOf({ address });
       if (pid === undefined) {
         throw new Error(`Nothing listens at ${address}.`);
       }
-      const startedMs = performance.now();
-      await act(pid);
-      await poll(`${job} to be ready again`, async () => {
+      process.kill(pid, "SIGKILL");
+      const isBack = async () => {
         const now = pidOf({ address });
         return now !== undefined && now !== pid && (await isReady(address)) ? true : undefined;
-      });
+      };
+      await poll(`${job} to be ready again`, isBack, { signal: this.#options.signal });
+    });
+  }
+
+  /** Does something, and waits until customers notice nothing of it any more. */
+  async #watched({ baseOf }: Target, act: () => Promise<void>): Promise<Interruption> {
+    const { signal } = this.#options;
+    const probes = new Probes(baseOf, this.#token);
+    let readyAfterMs = 0;
+    try {
+      await probes.untilCalm(signal);
+      probes.forget();
+      const startedMs = performance.now();
+      await act();
       readyAfterMs = Math.round(performance.now() - startedMs);
       await probes.untilCalm(signal);
     } finally {
@@ -152,36 +226,19 @@ class Bench {
   }
 
   async #addOne(job: string): Promise<Side["scaling"]> {
+    const { signal } = this.#options;
     const before = await instancesOf(this.#outputs, job);
     const startedMs = performance.now();
-    const after = await this.#scaleTo(job, before.length + 1);
+    const takeBack = await scaleJobs(this.#outputs, { [job]: before.length + 1 }, because, signal);
     const readyAfterMs = Math.round(performance.now() - startedMs);
     const known = new Set(before.map(({ address }) => address));
-    const added = after.find(({ address }) => !known.has(address));
+    const added = (await instancesOf(this.#outputs, job)).find(({ address }) => !known.has(address));
     if (!added) {
       throw new Error(`${job} has got no other instance.`);
     }
     const { memoryBytes } = this.#footprintOf(added);
-    await this.#scaleTo(job, before.length);
+    await takeBack();
     return { readyAfterMs, memoryBytes };
-  }
-
-  /** Gives a job so many instances, and waits until just these are healthy. */
-  async #scaleTo(job: string, count: number): Promise<Instance[]> {
-    // Nomad refuses while a deployment of the job is under way.
-    await poll(`Nomad to scale ${job}`, async () => {
-      if ((await countOf(this.#outputs, job)) !== count) {
-        await scale(this.#outputs, job, count, because);
-      }
-      return true;
-    });
-    return await poll(`${job} to have ${count} healthy instances`, async () => {
-      const instances = await instancesOf(this.#outputs, job);
-      const areAllThere =
-        instances.length === count &&
-        instances.every(({ checks }) => checks.every(({ status }) => status === "passing"));
-      return areAllThere ? instances : undefined;
-    });
   }
 
   async #firstOf(job: string): Promise<Instance> {

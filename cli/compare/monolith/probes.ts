@@ -37,16 +37,16 @@ export class Probes {
   readonly #agent = new Agent({ connections: 64 });
   readonly #stop = new AbortController();
   readonly #open = new Set<Promise<void>>();
-  readonly #base: string;
+  readonly #baseOf: () => string | undefined;
   readonly #token: string;
   readonly #running: Promise<void>;
 
   /**
-   * @param base where the shop answers
+   * @param baseOf where the shop answers to the next request; without an answer there is nowhere to send it
    * @param token of one who may ask for all of it
    */
-  constructor(base: string, token: string) {
-    this.#base = base;
+  constructor(baseOf: () => string | undefined, token: string) {
+    this.#baseOf = baseOf;
     this.#token = token;
     this.#running = this.#run();
   }
@@ -69,7 +69,7 @@ export class Probes {
         throw new LabError(
           "failed",
           "no-recovery",
-          `At ${this.#base} these were not answered for ${deadlineMs / 1000} s: ${names}.`,
+          `At ${this.#baseOf()} these were not answered for ${deadlineMs / 1000} s: ${names}.`,
           "./lab status shows what is unhealthy; ./lab up starts what is missing.",
         );
       }
@@ -112,7 +112,7 @@ export class Probes {
     const atMs = performance.now();
     let isAnswered = false;
     try {
-      const { statusCode, body } = await request(new URL(path, this.#base), {
+      const { statusCode, body } = await request(new URL(path, this.#baseOf()), {
         dispatcher: this.#agent,
         headers: { authorization: `Bearer ${this.#token}` },
         signal: AbortSignal.timeout(patienceMs),

@@ -1,5 +1,5 @@
 import { seconds, table } from "../../output.ts";
-import type { Interruption, MonolithComparison, Side } from "./compare.ts";
+import type { Deployment, Interruption, MonolithComparison, Side } from "./compare.ts";
 
 /** The notes' table of the two, each line beside what was measured. */
 export function describeMonolith({ service, monolith, microservices }: MonolithComparison): string {
@@ -9,7 +9,7 @@ export function describeMonolith({ service, monolith, microservices }: MonolithC
       "Deployment",
       "Entire app redeployed for one small change",
       "Deploy each service separately",
-      ({ deployment }: Side) => interruption(deployment),
+      ({ deployment }: Side) => exchange(deployment),
     ],
     ["Scaling", "Scale the whole app", "Scale only the service that needs it", scaling],
     ["Technology", "One tech stack for everything", "Each service can use different tech", technology],
@@ -27,8 +27,8 @@ export function describeMonolith({ service, monolith, microservices }: MonolithC
   return [
     table(["feature", "", "the notes", "measured"], lines),
     "",
-    `Changed, killed and scaled: the monolith, and of the services ${service}. A change is a stop and a start here;`,
-    "`./lab up` starts the new instance before it ends the old one, of either.",
+    `Changed, killed and scaled: the monolith, and of the services ${service}. Of either Nomad starts the new version before it`,
+    "ends the old one, as `./lab up` has it do.",
   ].join("\n");
 }
 
@@ -50,6 +50,10 @@ function technology({ processes }: Side): string {
 
 function scaling({ scaling: { memoryBytes, readyAfterMs } }: Side): string {
   return `one more takes ${mebibytes(memoryBytes)}, and is ready after ${seconds(readyAfterMs)}`;
+}
+
+function exchange({ parts, bundleBytes, ...rest }: Deployment): string {
+  return `${counted(parts.length, "part", "parts")} exchanged, ${mebibytes(bundleBytes)}; ${interruption(rest)}`;
 }
 
 function interruption({ readyAfterMs, routes }: Interruption): string {
