@@ -13,7 +13,7 @@ interface Report {
   notifiedTwice: number;
   outOfOrder: number;
   unfinished: number;
-  kills: Array<{ target: string; pid: number; atMs: number }>;
+  kills: Array<{ target: string; underWay: number }>;
   queued?: { outbox: number; pending: Record<string, number>; charges: number; mails: number };
   refused: string[];
 }
@@ -38,10 +38,18 @@ async function chaos(...args: string[]): Promise<{ outcome: Outcome; report: Rep
 }
 
 test("orders wait while payment and notification are down, and are paid and told of once they run", async () => {
-  const { outcome, report } = await chaos("--orders", "200", "--while-down", "payment,notification");
-  expect(report).toMatchObject({ accepted: 200, paid: 200, notified: 200, ...noFault });
+  const { outcome, report } = await chaos("--orders", "1000", "--while-down", "payment,notification");
+  expect(report).toMatchObject({ accepted: 1000, paid: 1000, notified: 1000, ...noFault });
   expect(report.queued).toMatchObject({ outbox: 0, charges: 0, mails: 0 });
-  expect(report.queued?.pending.payment).toBeGreaterThanOrEqual(200);
+  expect(report.queued?.pending.payment).toBeGreaterThanOrEqual(1000);
+  expect(outcome.exitCode).toBe(0);
+});
+
+test("while notification alone is down orders are paid, and told of once it runs", async () => {
+  const { outcome, report } = await chaos("--orders", "40", "--while-down", "notification");
+  expect(report).toMatchObject({ accepted: 40, paid: 40, notified: 40, ...noFault });
+  expect(report.queued).toMatchObject({ outbox: 0, mails: 0 });
+  expect(report.queued?.pending.notification).toBeGreaterThanOrEqual(40);
   expect(outcome.exitCode).toBe(0);
 });
 
@@ -55,6 +63,7 @@ test("kill -9 of everything in turn while orders flow loses, doubles and disorde
     refused: [],
   });
   expect(report.kills.map(({ target }) => target).sort()).toEqual([...targets].sort());
+  expect(report.kills.filter(({ underWay }) => underWay === 0)).toEqual([]);
   expect(outcome.exitCode).toBe(0);
 });
 

@@ -153,7 +153,7 @@ async function postWhileDown(run: Run): Promise<Posted> {
     "lab chaos orders",
     signal,
   );
-  say(`  ${options.whileDown.join(" and ")} are stopped`);
+  say(`  stopped: ${options.whileDown.join(", ")}`);
   try {
     const gate = new Gate(options.orders);
     gate.close();
@@ -168,7 +168,7 @@ async function postWhileDown(run: Run): Promise<Posted> {
     return { kills: [], queued: { ...backlog, charges: ledger.length, mails: mails.length } };
   } finally {
     await startAgain();
-    say(`  ${options.whileDown.join(" and ")} run again`);
+    say(`  started again: ${options.whileDown.join(", ")}`);
   }
 }
 
