@@ -168,6 +168,7 @@ describe("a person's journey", () => {
 
   test("has friends, who are recommended what was bought", async () => {
     await ben.ask("PUT", `/api/social/people/${benId}/friends/${adaId}`);
+    await ada.ask("PUT", `/api/social/people/${adaId}/friends/${benId}`);
     const recommended = async () =>
       (await ben.ask<Array<{ sku: string }>>("GET", `/api/social/people/${benId}/recommendations`)).map(
         ({ sku }) => sku,
@@ -331,6 +332,22 @@ describe("nobody reads or changes what is another's", () => {
       expect([400, 401], `${route} as nobody`).toContain(asNobody.status);
     }
     expect(await everythingOfAda()).toEqual(before);
+  });
+
+  test("a one-sided friend learns nothing", async () => {
+    const eveId = await eve.id();
+    const path = `/api/social/people/${eveId}`;
+    await until(
+      "Eve to be known",
+      async () => (await eve.send("PUT", `${path}/friends/${adaId}`)).status === 204,
+    );
+    expect(await eve.ask("GET", `${path}/friends`)).toEqual([{ id: adaId, name: "" }]);
+    expect(await eve.ask("GET", `${path}/friends-of-friends`)).toEqual([]);
+    expect(await eve.ask("GET", `${path}/recommendations`)).toEqual([]);
+    for (const other of [adaId, benId]) {
+      expect((await eve.send("GET", `/api/social/path?from=${eveId}&to=${other}`)).status).toBe(404);
+    }
+    await eve.ask("DELETE", `${path}/friends/${adaId}`);
   });
 
   test("what is only for services is not to be had through the gateway", async () => {

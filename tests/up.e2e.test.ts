@@ -180,8 +180,13 @@ describe("through the gateway", () => {
     for (const [id, name] of Object.entries({ 9001: "Ada", 9002: "Ben", 9003: "Cleo" })) {
       await send("PUT", `/api/social/people/${id}`, { name });
     }
-    await send("PUT", "/api/social/people/9001/friends/9002");
-    await send("PUT", "/api/social/people/9002/friends/9003");
+    for (const [one, other] of [
+      [9001, 9002],
+      [9002, 9003],
+    ]) {
+      await send("PUT", `/api/social/people/${one}/friends/${other}`);
+      await send("PUT", `/api/social/people/${other}/friends/${one}`);
+    }
     const [ada, ben, cleo] = [
       { id: 9001, name: "Ada" },
       { id: 9002, name: "Ben" },

@@ -30,6 +30,7 @@ const firstShopper = 201;
 export function seedSteps(seed = 1): SeedStep[] {
   const random = seededRandom(seed);
   const shoppers = Array.from({ length: shopperCount }, (_, index) => firstShopper + index);
+  const friendships = friendshipsOf(seededRandom(seed), shoppers);
   const shopperName = (id: number) => `Shopper ${id}`;
   return [
     {
@@ -108,20 +109,11 @@ export function seedSteps(seed = 1): SeedStep[] {
         ...shoppers.map((id) => person(id, shopperName(id))),
       ],
     },
+    { name: "friends", requests: friendships.map(([one, other]) => friends(one, other)) },
     {
-      name: "friends",
-      requests: [
-        friends(101, 102),
-        friends(102, 103),
-        // A ring of shoppers, so that every two are joined by a path, and some shorter ways across.
-        ...shoppers.map((id, index) => friends(id, shoppers[(index + 1) % shopperCount] as number)),
-        ...Array.from({ length: 10 }, () => {
-          const from = pick(random, shoppers);
-          const to = firstShopper + ((from - firstShopper + 3 + Math.floor(random() * 30)) % shopperCount);
-          return friends(from, to);
-        }),
-        friends(103, firstShopper),
-      ],
+      // What lies behind a friend is shown to those who are friends in both directions.
+      name: "friends in return",
+      requests: friendships.map(([one, other]) => friends(other, one)),
     },
   ];
 }
@@ -156,6 +148,22 @@ function columns(row: number, values: Record<string, string | number>): SeedRequ
 
 function person(id: number, name: string): SeedRequest {
   return { path: `/api/social/people/${id}`, body: { name } };
+}
+
+/** Who is whose friend, in both directions. Riya has one friend, as in the notes. */
+function friendshipsOf(random: () => number, shoppers: number[]): Array<[one: number, other: number]> {
+  const at = (index: number) => shoppers[index % shopperCount] as number;
+  return [
+    [101, 102],
+    [102, 103],
+    [103, firstShopper],
+    // A ring of shoppers, so that every two are joined by a path, and some shorter ways across.
+    ...shoppers.map((id, index): [number, number] => [id, at(index + 1)]),
+    ...Array.from({ length: 10 }, (): [number, number] => {
+      const from = pick(random, shoppers);
+      return [from, at(from - firstShopper + 3 + Math.floor(random() * 30))];
+    }),
+  ];
 }
 
 function friends(id: number, friend: number): SeedRequest {

@@ -187,7 +187,10 @@ export async function demoShop(
       "Finds a friend",
       person,
       ["PUT", `/api/social/people/${me}/friends/${friendId}`],
-      () => `(${account.name})-[:FRIEND]->(${friendsAccount.name})`,
+      async () => {
+        await friend.ask("PUT", `/api/social/people/${friendId}/friends/${me}`);
+        return `(${account.name})-[:FRIEND]->(${friendsAccount.name}), who says the same: only then is more to be seen.`;
+      },
     );
     await until("the friend's order to be known", async () => {
       const recommended = await person.ask<unknown[]>("GET", `/api/social/people/${me}/recommendations`);

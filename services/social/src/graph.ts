@@ -7,6 +7,9 @@ class GraphTimeoutError extends Error {
 
 const timeoutMs = 5000;
 
+/** https://neo4j.com/docs/status-codes/current/errors/all-errors/ */
+const timedOut = "Neo.ClientError.Transaction.TransactionTimedOut";
+
 /** The graph, as questions to it. Values go beside the text of a question, so that nobody's name is ever read as Cypher. */
 export class Graph {
   readonly #driver: Driver;
@@ -21,7 +24,11 @@ export class Graph {
    * @param parameters whole numbers become Cypher's integers, which JavaScript has not
    */
   async ask<T extends RecordShape>(cypher: string, parameters: Record<string, unknown> = {}): Promise<T[]> {
-    const question = this.#driver.executeQuery(cypher, integers(parameters), { database: "neo4j" });
+    const question = this.#driver.executeQuery(cypher, integers(parameters), {
+      database: "neo4j",
+      // Ends it in the server as well, for which nobody waits any more.
+      transactionConfig: { timeout: timeoutMs },
+    });
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new GraphTimeoutError(`No answer within ${timeoutMs} ms.`)), timeoutMs);
@@ -40,6 +47,7 @@ export function isNeo4jAway(error: unknown): boolean {
   return (
     error instanceof GraphTimeoutError ||
     isRetryableError(error as Error) ||
+    (error instanceof Neo4jError && error.code.startsWith(timedOut)) ||
     (error instanceof Neo4jError && error.message.startsWith("Connection acquisition timed out"))
   );
 }

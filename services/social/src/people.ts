@@ -13,6 +13,12 @@ export interface Page {
   limit: number;
 }
 
+/**
+ * Whether a friendship holds in both directions. Anybody may call anybody a friend; what that opens of others, they must want
+ * as well.
+ */
+export const isMutual = (person: string, friend: string) => `EXISTS { (${friend})-[:FRIEND]->(${person}) }`;
+
 const shown = (node: string) => `${node}.id AS id, coalesce(${node}.name, "") AS name`;
 
 /** People and who is whose friend: questions about paths, answered by following relationships. */
@@ -27,8 +33,23 @@ export class People {
     return (await this.#graph.ask("MATCH (person:Person {id: $id}) RETURN 1 AS one", { id })).length > 0;
   }
 
-  /** A person is there, with this name, unless they were erased; says whether. */
-  async put({ id, name }: Person): Promise<boolean> {
+  /**
+   * A person is there, with this name, unless they were erased; says whether. An erasure that has begun meanwhile may have seen
+   * nobody to remove yet.
+   */
+  async put(person: Person): Promise<boolean> {
+    if (!(await this.#put(person))) {
+      return false;
+    }
+    const removed = await this.#graph.ask(
+      `MATCH (:Erased {id: $id}) MATCH (person:Person {id: $id})
+       DETACH DELETE person RETURN 1 AS one`,
+      { id: person.id },
+    );
+    return removed.length === 0;
+  }
+
+  async #put({ id, name }: Person): Promise<boolean> {
     // One without an id is from the time when names were unique, and there is no other of that name without one.
     await this.#graph.ask(
       `MATCH (old:Person {name: $name})
@@ -50,10 +71,10 @@ export class People {
    * so that an event which comes late does not bring them back.
    */
   async erase(id: number): Promise<number> {
+    // For everybody to see before the person is looked for.
+    await this.#graph.ask("MERGE (:Erased {id: $id})", { id });
     const [erased] = await this.#graph.ask<{ records: number }>(
-      `MERGE (:Erased {id: $id})
-       WITH 1 AS one
-       MATCH (person:Person {id: $id})
+      `MATCH (person:Person {id: $id})
        WITH person, COUNT { (person)--() } + 1 AS records
        DETACH DELETE person RETURN records`,
       { id },
@@ -78,25 +99,29 @@ export class People {
     });
   }
 
+  /** Those whom a person calls a friend, with the names of those who call the person one, too. */
   friends(id: number, page: Page): Promise<Person[]> {
     return this.#graph.ask(
-      `MATCH (:Person {id: $id})-[:FRIEND]->(friend) WHERE friend.id > $after
-       RETURN ${shown("friend")} ORDER BY id LIMIT $limit`,
+      `MATCH (person:Person {id: $id})-[:FRIEND]->(friend) WHERE friend.id > $after
+       RETURN friend.id AS id,
+         CASE WHEN ${isMutual("person", "friend")} THEN coalesce(friend.name, "") ELSE "" END AS name
+       ORDER BY id LIMIT $limit`,
       { id, ...page },
     );
   }
 
-  /** The friends of friends, but the person and the friends themselves. */
+  /** The friends of friends, each in both directions, but the person and the friends themselves. */
   friendsOfFriends(id: number, page: Page): Promise<Person[]> {
     return this.#graph.ask(
-      `MATCH (person:Person {id: $id})-[:FRIEND]->()-[:FRIEND]->(other)
-       WHERE other <> person AND other.id > $after AND NOT (person)-[:FRIEND]->(other)
+      `MATCH (person:Person {id: $id})-[:FRIEND]->(friend)-[:FRIEND]->(other)
+       WHERE ${isMutual("person", "friend")} AND ${isMutual("friend", "other")}
+         AND other <> person AND other.id > $after AND NOT (person)-[:FRIEND]->(other)
        RETURN DISTINCT ${shown("other")} ORDER BY id LIMIT $limit`,
       { id, ...page },
     );
   }
 
-  /** The shortest way from one to another, whoever called whom a friend, both ends included. */
+  /** The shortest way from one to another over friendships in both directions, both ends included. */
   async path(from: number, to: number): Promise<Person[] | undefined> {
     if (from === to) {
       const [self] = await this.#graph.ask<Record<keyof Person, never>>(
@@ -106,7 +131,9 @@ export class People {
       return self && [self];
     }
     const [found] = await this.#graph.ask<{ people: Person[] }>(
-      `MATCH path = shortestPath((:Person {id: $from})-[:FRIEND*..${maxPathLength}]-(:Person {id: $to}))
+      `MATCH path = SHORTEST 1 (:Person {id: $from})
+         ((one)-[:FRIEND]->(other) WHERE ${isMutual("one", "other")}){1,${maxPathLength}}
+         (:Person {id: $to})
        RETURN [person IN nodes(path) | {id: person.id, name: coalesce(person.name, "")}] AS people`,
       { from, to },
     );

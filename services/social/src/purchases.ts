@@ -1,7 +1,8 @@
 import type { Handlers } from "@lab/messaging";
 import type { Graph } from "./graph.ts";
+import { isMutual } from "./people.ts";
 
-/** What friends have bought, and a person has not. */
+/** What friends, in both directions, have bought, and a person has not. */
 export interface Recommendation {
   sku: string;
   name: string;
@@ -23,7 +24,7 @@ export class Purchases {
   recommendations(id: number, limit: number): Promise<Recommendation[]> {
     return this.#graph.ask(
       `MATCH (person:Person {id: $id})-[:FRIEND]->(friend)-[:BOUGHT]->(product:Product)
-       WHERE NOT (person)-[:BOUGHT]->(product)
+       WHERE ${isMutual("person", "friend")} AND NOT (person)-[:BOUGHT]->(product)
        RETURN product.sku AS sku, product.name AS name, count(DISTINCT friend) AS friends
        ORDER BY friends DESC, sku LIMIT $limit`,
       { id, limit },

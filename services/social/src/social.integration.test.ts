@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Neo4jServer, startNeo4j } from "../../../tests/servers/neo4j.ts";
 import { ServiceWorld, type Who } from "../../../tests/support/service-world.ts";
 import { until } from "../../../tests/support/until.ts";
+import { Graph, isNeo4jAway } from "./graph.ts";
 import type { Person } from "./people.ts";
 import type { Recommendation } from "./purchases.ts";
 
@@ -38,6 +39,12 @@ async function person(name = "Somebody"): Promise<number> {
 
 async function befriend(one: number, other: number): Promise<void> {
   expect((await world.ask(one, "PUT", `/api/social/people/${one}/friends/${other}`)).status).toBe(204);
+}
+
+/** Each calls the other a friend. */
+async function befriendEachOther(one: number, other: number): Promise<void> {
+  await befriend(one, other);
+  await befriend(other, one);
 }
 
 async function ids(userId: number, what: string): Promise<number[]> {
@@ -103,9 +110,7 @@ test("people from before keep their friends when a user of their name is heard o
   expect(await query('MATCH (a:Person {name:"Riya"})-[:FRIEND]->(b) RETURN b.name')).toEqual([
     { "b.name": "Sneha" },
   ]);
-  expect((await world.ask(101, "GET", "/api/social/people/101/friends")).body).toEqual([
-    { id: 102, name: "Sneha" },
-  ]);
+  expect(await ids(101, "friends")).toEqual([102]);
   // Another of that name is another person.
   await world.events.publish("user.registered.v1", { userId: 103, name: "Riya", email: "other@example.org" });
   await until("the other", async () => (await query("MATCH (p:Person {id: 103}) RETURN p")).length === 1);
@@ -120,11 +125,10 @@ describe("friends", () => {
       await person("Cleo"),
       await person("Dan"),
     ];
-    await befriend(ada, ben);
-    await befriend(ada, ben);
-    await befriend(ben, cleo);
-    await befriend(ben, ada);
-    await befriend(cleo, dan);
+    await befriendEachOther(ada, ben);
+    await befriendEachOther(ada, ben);
+    await befriendEachOther(ben, cleo);
+    await befriendEachOther(cleo, dan);
     expect((await world.ask(ada, "GET", `/api/social/people/${ada}/friends`)).body).toEqual([
       { id: ben, name: "Ben" },
     ]);
@@ -137,6 +141,27 @@ describe("friends", () => {
     expect((await world.ask(ada, "DELETE", `/api/social/people/${ada}/friends/${ben}`)).status).toBe(204);
     expect(await ids(ada, "friends")).toEqual([]);
     expect(await ids(ben, "friends")).toEqual([ada, cleo]);
+  });
+
+  test("whoever is nobody's friend but says so learns nothing", async () => {
+    const [eve, ada, ben] = [await person("Eve"), await person("Ada"), await person("Ben")];
+    await befriendEachOther(ada, ben);
+    await befriend(eve, ada);
+    const order = orderOf(ada, `secret-${ada}`);
+    await place(order);
+    await pay(order);
+    await settled(ada);
+    const ask = (what: string) => world.ask(eve, "GET", `/api/social/${what}`);
+    expect((await ask(`people/${eve}/friends`)).body).toEqual([{ id: ada, name: "" }]);
+    expect((await ask(`people/${eve}/friends-of-friends`)).body).toEqual([]);
+    expect((await ask(`people/${eve}/recommendations`)).body).toEqual([]);
+    expect((await ask(`path?from=${eve}&to=${ada}`)).status).toBe(404);
+    expect((await ask(`path?from=${eve}&to=${ben}`)).status).toBe(404);
+    // Nor does the other learn of them, who never called them a friend.
+    expect(await ids(ada, "friends-of-friends")).toEqual([]);
+    await befriend(ada, eve);
+    expect(await ids(eve, "friends-of-friends")).toEqual([ben]);
+    expect((await recommended(eve)).map(({ sku }) => sku)).toEqual([`secret-${ada}`]);
   });
 
   test("page by page", async () => {
@@ -192,7 +217,7 @@ describe("friends", () => {
     "%s is a name like any other",
     async (name) => {
       const [ada, ben] = [await person(), await person(name)];
-      await befriend(ada, ben);
+      await befriendEachOther(ada, ben);
       expect((await world.ask(ada, "GET", `/api/social/people/${ada}/friends`)).body).toEqual([
         { id: ben, name },
       ]);
@@ -206,8 +231,8 @@ describe("friends", () => {
 describe("bought by friends", () => {
   test("what friends have paid for and oneself has not, most friends first", async () => {
     const [ada, ben, cleo] = [await person(), await person(), await person()];
-    await befriend(ada, ben);
-    await befriend(ada, cleo);
+    await befriendEachOther(ada, ben);
+    await befriendEachOther(ada, cleo);
     const [tea, book, lamp] = [`tea-${ada}`, `book-${ada}`, `lamp-${ada}`];
     for (const order of [orderOf(ben, book, tea), orderOf(cleo, tea, lamp), orderOf(ada, lamp)]) {
       await place(order);
@@ -223,12 +248,12 @@ describe("bought by friends", () => {
       { sku: tea, name: `The ${tea}`, friends: 2 },
       { sku: book, name: `The ${book}`, friends: 1 },
     ]);
-    expect(await recommended(ben)).toEqual([]);
+    expect(await recommended(ben)).toEqual([{ sku: lamp, name: `The ${lamp}`, friends: 1 }]);
   });
 
   test("what was given back, declined or called off is not", async () => {
     const [ada, ben] = [await person(), await person()];
-    await befriend(ada, ben);
+    await befriendEachOther(ada, ben);
     const [kept, refunded, declined, voided] = ["kept", "refunded", "declined", "voided"].map((name) =>
       orderOf(ben, `${name}-${ada}`),
     ) as [Order, Order, Order, Order];
@@ -257,7 +282,7 @@ describe("bought by friends", () => {
     await place(order);
     await pay(order);
     await settled(ben);
-    await befriend(ada, ben);
+    await befriendEachOther(ada, ben);
     expect((await recommended(ada)).map(({ sku }) => sku)).toEqual([`early-${ada}`]);
   });
 });
@@ -285,11 +310,41 @@ test("an erased person is gone, that is answered, and nothing brings them back",
   expect((await world.ask("admin", "PUT", `/api/social/people/${ada}`, { name: "Ada" })).status).toBe(409);
 });
 
+test("who is put there while they are erased is not there in the end", async () => {
+  for (let round = 0; round < 10; round++) {
+    const userId = ++number;
+    let status = 204;
+    const writers = Array.from({ length: 8 }, async () => {
+      while (status === 204) {
+        status = (await world.ask("admin", "PUT", `/api/social/people/${userId}`, { name: "Ada" })).status;
+      }
+    });
+    await world.events.publish("user.erased.v1", { userId, erasureId: randomUUID() });
+    await Promise.all(writers);
+    expect(status).toBe(409);
+    const answered = () =>
+      world.events.events.some(({ type, data }) => type === "user.data-erased.v1" && data.userId === userId);
+    await until("the answer", answered);
+    expect(await query(`MATCH (p:Person {id: ${userId}}) RETURN p`)).toEqual([]);
+  }
+});
+
 test("no input makes it fail, and it answers as its document says", async () => {
   await person();
   const { violations, statuses } = await world.fuzz({ runs: 150, backendUp: true });
   expect(violations).toEqual([]);
   expect(statuses[204]).toBeGreaterThan(10);
+});
+
+test("a question that takes too long is given up, by the server as well", async () => {
+  const asked = new Graph(server.driver).ask(
+    "UNWIND range(1, 1000000) AS one UNWIND range(1, 1000000) AS other RETURN sum(one % (other + 1)) AS endless",
+  );
+  expect(isNeo4jAway(await asked.catch((error: unknown) => error))).toBe(true);
+  await until("the server to have ended it", async () => {
+    const running = await query<{ currentQuery: string }>("SHOW TRANSACTIONS YIELD currentQuery");
+    return !running.some(({ currentQuery }) => currentQuery.includes("endless"));
+  });
 });
 
 test("while Neo4j is away it says so, and events wait", async () => {
