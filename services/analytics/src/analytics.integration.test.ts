@@ -283,6 +283,34 @@ test("an erased person's partitions are gone, that is answered, and nothing brin
   expect(await eventsOf(other, "from=2025-10-28&to=2025-10-28")).toHaveLength(1);
 });
 
+test("what is recorded while a person is erased doesn't outlive them", async () => {
+  const userId = newPerson();
+  let status = 200;
+  const writers = Array.from({ length: 8 }, async (_, writer) => {
+    for (let index = 0; status === 200; index++) {
+      const day = 1 + (index % 28);
+      const at = `2025-${String(writer + 1).padStart(2, "0")}-${String(day).padStart(2, "0")}T00:00:00Z`;
+      status = (await record(userId, `e${index}`, at)).status;
+    }
+  });
+  await until(
+    "some events",
+    async () => (await eventsOf(userId, "from=2025-01-01&to=2025-01-28")).length > 5,
+  );
+  await publish("user.erased.v1", { userId, erasureId: randomUUID() });
+  await Promise.all(writers);
+  expect(status).toBe(409);
+  const answered = () =>
+    world.events.events.some(({ type, data }) => type === "user.data-erased.v1" && data.userId === userId);
+  await until("the answer", answered);
+  for (const table of ["events", "user_days"]) {
+    const { rows } = await server.client.execute(
+      `SELECT * FROM ${table} WHERE user_id = '${userId}' ALLOW FILTERING`,
+    );
+    expect(rows, table).toEqual([]);
+  }
+});
+
 test("no input makes it fail, and it answers as its document says", async () => {
   const { violations, statuses } = await world.fuzz({ runs: 150, backendUp: true });
   expect(violations).toEqual([]);
@@ -291,11 +319,24 @@ test("no input makes it fail, and it answers as its document says", async () => 
 
 test("while Cassandra is away it says so, and events wait", async () => {
   const userId = newPerson();
+  // Some are under way at any moment, also when it ends.
+  const statuses = new Set<number>();
+  let isOver = false;
+  const callers = Array.from({ length: 16 }, async () => {
+    while (!isOver) {
+      statuses.add((await world.ask("admin", "GET", "/api/analytics/rows/1")).status);
+    }
+  });
+  await until("answers", () => statuses.has(200));
   await server.kill();
+  await until("refusals", () => statuses.has(503));
+  isOver = true;
+  await Promise.all(callers);
+  expect(statuses).toEqual(new Set([200, 503]));
   await until("it to be unready", async () => !(await world.isReady()));
-  const { violations, statuses } = await world.fuzz({ runs: 6, backendUp: false });
-  expect(violations).toEqual([]);
-  expect(statuses[503]).toBeGreaterThan(4);
+  const fuzzed = await world.fuzz({ runs: 6, backendUp: false });
+  expect(fuzzed.violations).toEqual([]);
+  expect(fuzzed.statuses[503]).toBeGreaterThan(4);
   await publish("product.viewed.v1", { userId, sku: "tea-1" });
   await server.start();
   await until("the event", async () => (await eventsOf(userId)).length === 1, 60_000);

@@ -22,6 +22,12 @@ export function isCassandraAway(error: unknown): boolean {
   return (
     error instanceof errors.NoHostAvailableError ||
     error instanceof errors.OperationTimedOutError ||
-    error instanceof errors.BusyConnectionError
+    error instanceof errors.BusyConnectionError ||
+    isSocketError(error)
   );
+}
+
+/** The connection of a request that was under way has ended: the driver marks the error, which is of no class of its own. */
+function isSocketError(error: unknown): boolean {
+  return error instanceof Error && "isSocketError" in error && error.isSocketError === true;
 }

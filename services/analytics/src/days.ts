@@ -17,8 +17,12 @@ const day = z.iso
 
 /** The parameters of a span of days. */
 export const span = z.object({
-  from: day.optional().openapi({ description: `By default the first of ${defaultDays} days.` }),
-  to: day.optional().openapi({ description: "By default today, in UTC." }),
+  from: day
+    .optional()
+    .openapi({ description: `By default the first of ${defaultDays} days; from 1970 to 2199.` }),
+  to: day.optional().openapi({
+    description: `By default today, in UTC; at most ${maxDays} days with \`from\`, up to 2199.`,
+  }),
 });
 
 /**

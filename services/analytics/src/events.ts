@@ -16,7 +16,8 @@ const maxAttributes = 50;
 /** A moment of our time: what is written far before or after it has no day that Cassandra and JavaScript agree on. */
 const moment = z.iso
   .datetime({ offset: true })
-  .refine((text) => isOurTime(new Date(text)), "moments lie between 1970 and 2199");
+  .refine((text) => isOurTime(new Date(text)), "moments lie between 1970 and 2199")
+  .openapi({ description: "From 1970 to 2199." });
 
 const eventInput = z
   .object({
@@ -25,7 +26,8 @@ const eventInput = z
     attributes: z
       .record(z.string().min(1).max(60), z.string().max(500))
       .refine((all) => Object.keys(all).length <= maxAttributes, `at most ${maxAttributes} attributes`)
-      .default({}),
+      .default({})
+      .openapi({ maxProperties: maxAttributes }),
   })
   .openapi("EventInput", {
     example: { at: "2025-10-28T10:00:00Z", type: "viewed", attributes: { sku: "jacket-1" } },
@@ -68,7 +70,7 @@ export function eventRoutes(app: OpenAPIHono<AppEnvironment>, auth: Auth, histor
       const { userId, id } = c.req.valid("param");
       const { at, ...rest } = c.req.valid("json");
       const entry = { id, at: new Date(at), ...rest };
-      if (!(await history.record(userId, entry))) {
+      if (!(await history.recordAside(userId, entry))) {
         throw new Problem(409, `User ${userId} was erased; nothing is recorded of them any more.`);
       }
       return c.json(shown(userId, entry), 200);

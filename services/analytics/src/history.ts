@@ -22,11 +22,13 @@ export class History {
     this.#client = client;
   }
 
-  /** Records an entry, the same again without doubles; nothing of people who were erased. Says whether it was recorded. */
+  /**
+   * Records an entry that comes in the order of its person's events, the same again without doubles; nothing of people who
+   * were erased. Says whether it was recorded.
+   */
   async record(userId: number, { id, at, type, attributes }: Entry): Promise<boolean> {
     const user = String(userId);
-    const erased = await this.#client.execute("SELECT user_id FROM erased_users WHERE user_id = ?", [user]);
-    if (erased.rowLength > 0) {
+    if (await this.#isErased(user)) {
       return false;
     }
     const day = types.LocalDate.fromString(dayOf(at));
@@ -37,6 +39,21 @@ export class History {
       [user, day, at, id, type, attributes],
     );
     return true;
+  }
+
+  /** As `record`, for an entry that comes at any time: an erasure that has begun meanwhile may have passed it over. */
+  async recordAside(userId: number, entry: Entry): Promise<boolean> {
+    const isRecorded = await this.record(userId, entry);
+    if (isRecorded && (await this.#isErased(String(userId)))) {
+      await this.erase(userId);
+      return false;
+    }
+    return isRecorded;
+  }
+
+  async #isErased(user: string): Promise<boolean> {
+    const found = await this.#client.execute("SELECT user_id FROM erased_users WHERE user_id = ?", [user]);
+    return found.rowLength > 0;
   }
 
   /**

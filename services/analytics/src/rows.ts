@@ -16,13 +16,16 @@ const row = z.record(z.string(), value).openapi("Row", { example: { name: "Riya"
 /** How many columns of a row are shown. */
 const maxColumns = 500;
 
-/** Rows whose columns differ from row to row, and grow without `ALTER TABLE`. */
+/**
+ * Rows whose columns differ from row to row, and grow without `ALTER TABLE`: the table `users` of the notes. Only an
+ * administrator writes them, and no event leads here, so that nothing of the shop's people is in them.
+ */
 export function rowRoutes(app: OpenAPIHono<AppEnvironment>, auth: Auth, client: Client): void {
   app.openapi(
     createRoute({
       method: "get",
       path: "/api/analytics/rows/{id}",
-      summary: `All columns of a row, or the first ${maxColumns}`,
+      summary: `All columns of a row, or the first ${maxColumns}: an example that everybody may read, no person of the shop`,
       request: { params: byId },
       responses: reply(200, "Its columns and their values", row),
     }),
