@@ -11,11 +11,15 @@ export interface ProductDocument extends Record<string, unknown> {
 /** How many units there are of a product that doesn't say. */
 export const defaultStock = 1000;
 
+/** What lies at `/api/products/students` is not the product of that name. */
+const reserved = "students";
+
 export const bySku = z.object({
   sku: z
     .string()
     .regex(/^[A-Za-z0-9][\w-]{0,39}$/)
-    .openapi({ example: "jacket-1" }),
+    .refine((sku) => sku !== reserved, `${reserved} is a path of its own, and no product`)
+    .openapi({ example: "jacket-1", description: `Any but ${reserved}.` }),
 });
 
 /** The products that the shop has. */

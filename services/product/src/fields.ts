@@ -4,6 +4,11 @@ const name = /^(?!__proto__$)[A-Za-z_][\w-]{0,63}$/;
 const maxTextLength = 5000;
 const maxListLength = 500;
 
+/** What `problemWith` wants of all that is in a document, for people to read. */
+export const limits =
+  `Names of fields have at most 64 characters: letters, digits, _ and -; ` +
+  `texts have at most ${maxTextLength} characters, lists at most ${maxListLength} items and no lists in them.`;
+
 /**
  * Why a document can't be kept, or `undefined` when it can. Whatever a product or student is like, it must be of what every
  * server of documents can keep.

@@ -3,7 +3,8 @@ import type { Filter } from "mongodb";
 /** A field of a document, perhaps inside another: `color`, `size.eu`. It can't be one of MongoDB's operators. */
 const field = /^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$/;
 
-const maxNameLength = 200;
+/** How long the name of a filter may be. */
+export const maxNameLength = 200;
 
 /** A query parameter that names no field. */
 export class FilterError extends Error {

@@ -72,6 +72,13 @@ describe("products", () => {
     expect((await world.ask<Product>("nobody", "GET", `/api/products/${sku}`)).body.stock).toBe(1000);
   });
 
+  test("no product has the name of a path, so that none is there which can't be read", async () => {
+    const body = { name: "Class", category: "things", priceCents: 100 };
+    expect((await world.ask("admin", "PUT", "/api/products/students", body)).status).toBe(400);
+    expect((await reserve(101, "students", 1)).status).toBe(400);
+    expect((await world.ask("nobody", "GET", "/api/products/students")).body).toEqual(expect.any(Array));
+  });
+
   test("any field is a filter, page by page", async () => {
     const skus = [];
     for (let index = 0; index < 5; index++) {

@@ -2,8 +2,8 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { eventOf, type Messaging } from "@lab/messaging";
 import { type AppEnvironment, type Auth, done, jsonBody, Problem, reply, secured } from "@lab/service-kit";
 import { bySku, type Catalog, defaultStock, type ProductDocument, stockIn } from "./catalog.ts";
-import { problemWith } from "./fields.ts";
-import { FilterError, filterOf } from "./filter.ts";
+import { limits, problemWith } from "./fields.ts";
+import { FilterError, filterOf, maxNameLength } from "./filter.ts";
 
 /** What every product has; beside it each has fields of its own. */
 const productInput = z
@@ -27,6 +27,7 @@ const productInput = z
     }
   })
   .openapi("ProductInput", {
+    description: limits,
     example: {
       name: "Rain jacket",
       category: "clothing",
@@ -59,6 +60,7 @@ export function productRoutes(
       method: "get",
       path: "/api/products",
       summary: "Products; any field is a filter: ?category=shoes&size.eu=42",
+      description: `The name of a filter is that of a field, or a path to one, of at most ${maxNameLength} characters.`,
       request: {
         query: z
           .object({

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { type AppEnvironment, type Auth, jsonBody, Problem, reply, secured } from "@lab/service-kit";
 import type { Db } from "mongodb";
-import { problemWith } from "./fields.ts";
+import { limits, problemWith } from "./fields.ts";
 import { replaceOrInsert } from "./inserts.ts";
 
 const field = z.string().regex(/^[A-Za-z_]\w{0,63}$/);
@@ -19,7 +19,10 @@ const studentInput = z
       context.addIssue({ code: "custom", message: problem });
     }
   })
-  .openapi("StudentInput", { example: { name: "Sneha", hobbies: ["music", "painting"] } });
+  .openapi("StudentInput", {
+    description: limits,
+    example: { name: "Sneha", hobbies: ["music", "painting"] },
+  });
 
 /** The collection `students`: one has marks, another hobbies, and no table had to be altered. */
 export function studentRoutes(app: OpenAPIHono<AppEnvironment>, auth: Auth, database: Db): void {
