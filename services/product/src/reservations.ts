@@ -35,7 +35,7 @@ export function reservationRoutes(
       const { quantity, reference } = c.req.valid("json");
       const key = keyOf(c.get("identity").userId, sku, reference);
       await catalog.get(sku);
-      const made = await stock.reserve({ key, sku, quantity });
+      const made = await stock.reserve({ key, sku, quantity, isForPerson: true });
       if (made.state !== "reserved") {
         throw new Problem(409, refusals[made.state](sku, reference), { reason: made.state });
       }

@@ -18,7 +18,7 @@ import { migrate } from "./migrate.ts";
 import { Orders } from "./orders.ts";
 import { productRoutes } from "./products.ts";
 import { reservationRoutes } from "./reservations.ts";
-import { Stock } from "./stock.ts";
+import { givenUpMs, Stock } from "./stock.ts";
 import { studentRoutes } from "./students.ts";
 
 const environment = z.object({
@@ -77,7 +77,7 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
     isTransient: isMongodbAway,
   });
   const recovery = new AbortController();
-  const recovered = recover(stock, log, recovery.signal);
+  const recovered = recoverTwice(stock, log, recovery.signal);
   return {
     app,
     async close() {
@@ -87,6 +87,13 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       await recovered;
     },
   };
+}
+
+/** Once at the start, and once when nobody waits any more for what the process before has cut short. */
+async function recoverTwice(stock: Stock, log: Logger, signal: AbortSignal): Promise<void> {
+  await recover(stock, log, signal);
+  await delay(givenUpMs, undefined, { signal }).catch(() => undefined);
+  await recover(stock, log, signal);
 }
 
 /** Waits for the database for as long as it takes; the service is of use meanwhile. */

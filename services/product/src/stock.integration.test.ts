@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type DocumentServer, startFerretdb } from "../../../tests/servers/ferretdb.ts";
 import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { migrate } from "./migrate.ts";
-import { type Outcome, Stock } from "./stock.ts";
+import { givenUpMs, type Outcome, Stock } from "./stock.ts";
 
 let server: DocumentServer;
 let client: MongoClient;
@@ -30,8 +30,8 @@ beforeEach(async () => {
 });
 
 /** The stock as one instance of the service sees it: what another one remembers is not known here. */
-function instance(of: Db = database): Stock {
-  return new Stock(of, async (sku) => amounts.get(sku) ?? 0);
+function instance(of: Db = database, now = Date.now): Stock {
+  return new Stock(of, async (sku) => amounts.get(sku) ?? 0, now);
 }
 
 /** Units that are claimed and not given back: the truth, from the documents themselves. */
@@ -177,6 +177,18 @@ test("a start completes what nobody asks for again", async () => {
   expect(await instance().reserve({ ...wanted, key: "begun" })).toEqual({ state: "reserved", quantity: 3 });
   await instance().recover(log);
   expect(await unitsOut()).toBe(6);
+});
+
+test("a person who was told that it failed gets nothing later, and the units are free", async () => {
+  const wanted = { key: "person", sku: "kite", quantity: 3, isForPerson: true };
+  await expect(instance(dyingAfter(2)).reserve(wanted)).rejects.toThrow("killed");
+  // Another instance may be about to answer.
+  await instance().recover(log);
+  expect(await unitsOut()).toBe(3);
+  await instance(database, () => Date.now() + givenUpMs).recover(log);
+  expect(await unitsOut()).toBe(0);
+  expect(await instance().reserve(wanted)).toEqual({ state: "sold out", quantity: 0 });
+  expect(await unitsOut()).toBe(0);
 });
 
 test("a start gives back what was claimed in vain", async () => {

@@ -9,6 +9,8 @@ export interface Wanted {
   key: string;
   sku: string;
   quantity: number;
+  /** Whether a person waits for the answer, who is told that it failed where a crash cuts it short. */
+  isForPerson?: boolean;
 }
 
 /** What has become of a reservation. Each is final for its key, but that a reserved one can be released. */
@@ -24,6 +26,7 @@ interface Begun {
   sku: string;
   quantity: number;
   at: Date;
+  isForPerson?: boolean;
 }
 
 /** The one answer that a key has got, whoever was working on it: the units that are its own, or none. */
@@ -39,15 +42,23 @@ interface Decision {
 /** How long something that was cut short is looked for at a start: as long as events are kept. */
 const recoverMs = 7 * 86_400_000;
 
+/** How many reservations are looked at together. */
+const recoverBatch = 1000;
+
+/** After how long no person waits for a reservation any more. */
+export const givenUpMs = 60_000;
+
 /** Stock that is reserved for orders and people, never more than there is. */
 export class Stock {
   readonly #begun: Collection<Begun>;
   readonly #decisions: Collection<Decision>;
   readonly #slots: Slots;
+  readonly #now: () => number;
   readonly #underWay = new Map<string, Promise<Outcome>>();
 
   /** @param stockOf how many units of a product there are, those that are reserved included */
-  constructor(database: Db, stockOf: (sku: string) => Promise<number>) {
+  constructor(database: Db, stockOf: (sku: string) => Promise<number>, now: () => number = Date.now) {
+    this.#now = now;
     this.#begun = database.collection("stock_reservations", durable);
     this.#decisions = database.collection("stock_decisions", durable);
     this.#slots = new Slots(database, stockOf);
@@ -78,29 +89,52 @@ export class Stock {
     await this.#slots.giveBack(sku, decided.slots);
   }
 
-  /** Completes what a crash has cut short. Others may be at work meanwhile. */
+  /**
+   * Completes what a crash has cut short: orders get their units, people, who were told that it failed, get none. Others may be
+   * at work meanwhile.
+   */
   async recover(log: Logger): Promise<void> {
     let completed = 0;
     for await (const { sku, surplus = [] } of this.#decisions.find({ surplus: { $exists: true } })) {
       await this.#slots.giveBack(sku, surplus);
     }
-    const recent = { at: { $gte: new Date(Date.now() - recoverMs) } };
-    const decided = new Set<string>();
-    for await (const { _id } of this.#decisions.find(recent, { projection: { _id: 1 } })) {
-      decided.add(_id);
-    }
-    for await (const { _id: key, sku, quantity } of this.#begun.find(recent)) {
-      if (!decided.has(key)) {
-        await this.reserve({ key, sku, quantity });
-        completed += 1;
+    let batch: Begun[] = [];
+    for await (const begun of this.#begun.find({ at: { $gte: new Date(this.#now() - recoverMs) } })) {
+      batch.push(begun);
+      if (batch.length === recoverBatch) {
+        completed += await this.#complete(batch);
+        batch = [];
       }
     }
+    completed += await this.#complete(batch);
     log.info({ completed }, "reservations are complete");
   }
 
-  async #reserve({ key, sku, quantity }: Wanted): Promise<Outcome> {
+  /** Decides those that are not decided yet, and says how many these were. */
+  async #complete(begun: Begun[]): Promise<number> {
+    const keys = { _id: { $in: begun.map(({ _id }) => _id) } };
+    const decisions = await this.#decisions.find(keys, { projection: { _id: 1 } }).toArray();
+    const decided = new Set(decisions.map(({ _id }) => _id));
+    let completed = 0;
+    for (const { _id: key, sku, quantity, isForPerson, at } of begun) {
+      const isWaitedFor = isForPerson && at.getTime() > this.#now() - givenUpMs;
+      if (decided.has(key) || isWaitedFor) {
+        continue;
+      }
+      if (isForPerson) {
+        await this.release({ key, sku });
+      }
+      // Where it is decided against already, this gives back what was claimed.
+      await this.reserve({ key, sku, quantity });
+      completed += 1;
+    }
+    return completed;
+  }
+
+  async #reserve({ key, sku, quantity, isForPerson }: Wanted): Promise<Outcome> {
     let before: number[] = [];
-    if (!(await insertFirst(this.#begun, { _id: key, sku, quantity, at: new Date() }))) {
+    const begun = { _id: key, sku, quantity, at: new Date(this.#now()), ...(isForPerson && { isForPerson }) };
+    if (!(await insertFirst(this.#begun, begun))) {
       before = await this.#slots.claimedFor(key);
       const decided = await this.#decisions.findOne({ _id: key });
       if (decided) {
