@@ -76,10 +76,14 @@ test("who has ordered a product may review it, and is forgotten when erased", as
     services: Array<{ service: string; records: number }>;
   }
   let report: Report | undefined;
-  await until("everybody to have erased the person", async () => {
-    report = await shop.nobody.ask<Report>("GET", `/api/users/erasures/${erasureId}`);
-    return report.complete;
-  });
+  await until(
+    "everybody to have erased the person",
+    async () => {
+      report = await shop.nobody.ask<Report>("GET", `/api/users/erasures/${erasureId}`);
+      return report.complete;
+    },
+    60_000,
+  );
   // Complete means that the ninth has answered as well.
   expect(report?.services).toContainEqual(expect.objectContaining({ service: "review", records: 2 }));
   expect(await shop.nobody.ask("GET", "/api/reviews/jacket-1")).toEqual([]);

@@ -156,7 +156,16 @@ describe("lab demo shop", () => {
     expect(mail.subject).toContain("paid");
     expect(erasure.complete).toBe(true);
     expect(erasure.services.map(({ service }) => service)).toEqual(
-      expect.arrayContaining(["user", "cart", "order", "payment", "notification", "analytics", "social"]),
+      expect.arrayContaining([
+        "user",
+        "product",
+        "cart",
+        "order",
+        "payment",
+        "notification",
+        "analytics",
+        "social",
+      ]),
     );
     await expectNobodyLeft();
   });

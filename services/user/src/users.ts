@@ -135,7 +135,8 @@ export function userRoutes(
       ...secured,
       method: "put",
       path: "/api/users/{id}",
-      summary: "Replace a user's profile; an administrator may also create the user with this id",
+      summary:
+        "Replace a user's profile; an administrator may also create the user with this id, unless it was erased",
       middleware: auth.user,
       request: { params: byId, body: jsonBody(userInput) },
       responses: reply(200, "The user as stored", user),
