@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "@lab/service-kit";
 import type { Connection, Pool, RowDataPacket } from "mysql2/promise";
 import { isConflict } from "./errors.ts";
+import { allowSilence } from "./pool.ts";
 
 /** A step of a schema, run once. One that was released is never changed: add another after it. */
 export interface Migration {
@@ -29,6 +30,7 @@ export async function migrateMysql(
   migrations: readonly Migration[],
 ): Promise<void> {
   const connection = await pool.getConnection();
+  allowSilence(connection);
   try {
     const [[lock]] = await connection.query<RowDataPacket[]>(
       "SELECT GET_LOCK(CONCAT(DATABASE(), '.migrations'), ?) AS taken",

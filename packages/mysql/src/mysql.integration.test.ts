@@ -114,8 +114,61 @@ test("times are UTC, whatever the zone of the server and of the process", async 
   expect(Math.abs(Date.now() - Number(row?.now))).toBeLessThan(5000);
 });
 
+test.each(["SELECT 1 FROM not_yet", "SELECT not_yet FROM charges", "SELECT 1 FROM elsewhere.charges"])(
+  "%s: what a migration will bring counts as away",
+  async (statement) => {
+    const error = await pool.query(statement).catch((error: unknown) => error);
+    expect(isMysqlAway(error), String(error)).toBe(true);
+  },
+);
+
+test("a statement whose connection an administrator kills may succeed with another", async () => {
+  const held = await pool.getConnection();
+  const killed = held.query("SELECT SLEEP(30)").catch((error: unknown) => error);
+  await pool.query("KILL ?", [held.threadId]);
+  expect(isMysqlAway(await killed)).toBe(true);
+  // The server says it in the two ways, as the moment is.
+  const said = Object.assign(new Error("Connection was killed"), {
+    code: "UNKNOWN_CODE_PLEASE_REPORT",
+    errno: 1927,
+  });
+  expect(isMysqlAway(said)).toBe(true);
+  held.destroy();
+});
+
+test("a server that hangs is away, and serves again when it goes on", async () => {
+  const hasty = connectMysql(mysql.environmentOf("payment"), { maxSilenceMs: 300 });
+  try {
+    await hasty.query("SELECT 1");
+    mysql.freeze();
+    const errors = await Promise.all(
+      [hasty.query("SELECT 1"), transaction(hasty, async () => {})].map((hanging) =>
+        hanging.catch((error: unknown) => error),
+      ),
+    );
+    expect(errors.map(isMysqlAway)).toEqual([true, true]);
+    mysql.thaw();
+    await hasty.query("SELECT 1");
+    // Nobody waits for an answer on a connection that is at rest.
+    const rested = await hasty.getConnection();
+    await delay(700);
+    await rested.query("SELECT 1");
+    rested.release();
+  } finally {
+    mysql.thaw();
+    await hasty.end();
+  }
+});
+
+test("a migration may take longer than a statement", async () => {
+  const hasty = connectMysql(mysql.environmentOf("payment"), { maxSilenceMs: 300 });
+  await migrateMysql(hasty, log, [{ name: "long", statements: ["DO SLEEP(1)"] }]);
+  await hasty.end();
+  expect(await count("migrations")).toBe(3);
+});
+
 test("a server that is away is told from a mistake, before, during and after its end", async () => {
-  const mistake = await pool.query("SELECT nonsense").catch((error: unknown) => error);
+  const mistake = await pool.query("SELECT )").catch((error: unknown) => error);
   expect(isMysqlAway(mistake)).toBe(false);
 
   const hanging = pool.query("SELECT SLEEP(30)").catch((error: unknown) => error);
