@@ -69,9 +69,12 @@ describe("a price", () => {
     await expect(prices.priceOf("jacket-1")).rejects.toMatchObject({ status: 503 });
   });
 
-  test("that is not a whole number of cents is no price", async () => {
-    answer = async () => ({ status: 200, body: { name: "Jacket", priceCents: 0.5 } });
-    await expect(priceList().priceOf("jacket-1")).rejects.toMatchObject({ status: 503 });
+  test.each([
+    ["that is not a whole number of cents is no price", { name: "Jacket", priceCents: 0.5 }],
+    ["of what is no product at all is none", [{ name: "Riya", marks: 91 }]],
+  ])("%s", async (_what, body) => {
+    answer = async () => ({ status: 200, body });
+    await expect(priceList().priceOf("jacket-1")).rejects.toMatchObject({ status: 422 });
   });
 
   test("is forgotten when there are too many", async () => {

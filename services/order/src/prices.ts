@@ -82,11 +82,11 @@ export class PriceList {
         method: "GET",
         path: `/api/products/${encodeURIComponent(sku)}`,
       });
-      if (status === 404) {
-        return "unknown";
+      if (status === 200) {
+        // Something else may have the path, a list for one.
+        return productSchema.safeParse(body).data ?? "unknown";
       }
-      const product = status === 200 ? productSchema.safeParse(body).data : undefined;
-      return product ?? "away";
+      return status === 404 ? "unknown" : "away";
     } catch (error) {
       if (error instanceof ServiceAwayError) {
         return "away";
