@@ -1,10 +1,10 @@
 import type { Handlers, ShopEvent } from "@lab/messaging";
 import { addToOutbox, handleOnce, type OutboxRelay } from "@lab/mysql";
 import type { Pool, PoolConnection } from "mysql2/promise";
-import { forgetCustomer, type Move, moveOrder } from "./orders.ts";
+import { forgetCustomer, type Move, moveOrder, stateOf } from "./orders.ts";
 import { source, tell } from "./outgoing.ts";
 import type { Trigger } from "./states.ts";
-import { captured } from "./sync-chain.ts";
+import { captured, unpaidReason } from "./sync-chain.ts";
 
 /** What the other services' events do to orders: each in one transaction with the note that it has been seen. */
 export function orderHandlers(pool: Pool, relay: Pick<OutboxRelay, "wake">): Handlers {
@@ -30,7 +30,11 @@ export function orderHandlers(pool: Pool, relay: Pick<OutboxRelay, "wake">): Han
     "payment.declined.v1": (event) =>
       once(event, (connection) => move(connection, event.data, "declined", event.data.reason)),
 
-    "payment.voided.v1": (event) => once(event, (connection) => move(connection, event.data, "voided")),
+    "payment.voided.v1": (event) =>
+      once(event, async (connection) => {
+        const isPlaced = (await stateOf(connection, event.data.orderId)) === "placed";
+        await move(connection, event.data, "voided", isPlaced ? unpaidReason : undefined);
+      }),
 
     "payment.refunded.v1": (event) =>
       once(event, (connection) => move(connection, event.data, "refunded", event.data.reason)),

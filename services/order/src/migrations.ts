@@ -32,4 +32,11 @@ export const migrations: readonly Migration[] = [
   },
   outboxMigration,
   inboxMigration,
+  {
+    name: "erased users",
+    statements: [
+      // So that what comes late about one of them does not bring him back.
+      "CREATE TABLE IF NOT EXISTS erased_users (user_id INT UNSIGNED NOT NULL PRIMARY KEY)",
+    ],
+  },
 ];

@@ -452,16 +452,10 @@ describe("the saga", () => {
   test("gives up an event that can't be, and goes on with the next", async () => {
     const userId = newCustomer();
     const { orderId } = await placed(userId);
-    await say("payment.refunded.v1", {
-      orderId,
-      userId,
-      amountCents: 7900,
-      refundId: "r",
-      reason: "what for?",
-    });
+    await say("stock.rejected.v1", { orderId, userId, sku: "jacket-1" });
     await say("payment.captured.v1", captured(orderId, userId));
     await untilState(orderId, "paid");
-    expect(order.logged.some((line) => line.includes("can't be refunded"))).toBe(true);
+    expect(order.logged.some((line) => line.includes("can't be rejected"))).toBe(true);
   });
 });
 
@@ -541,6 +535,28 @@ test("a person who is erased no longer stands in the books", async () => {
   await untilState(orders[0]?.orderId as string, "paid");
 });
 
+test("who is erased can order nothing more, however good the token, and keeps nobody else from it", async () => {
+  const userId = newCustomer();
+  const key = randomUUID();
+  await place(userId, { key });
+  await say("user.erased.v1", { userId, erasureId: "erasure-2" });
+  await until("the erasure to be reported", () =>
+    told.some(({ type, key }) => type === "user.data-erased.v1" && key === String(userId)),
+  );
+  expect((await place(userId, { key })).status).toBe(403);
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => place(index % 4 === 3 ? userId : newCustomer())),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(
+    answers.map((_, index) => (index % 4 === 3 ? 403 : 201)),
+  );
+  const [[row]] = await database.query<RowDataPacket[]>(
+    "SELECT COUNT(*) AS orders FROM orders WHERE user_id = ?",
+    [userId],
+  );
+  expect(row?.orders).toBe(0);
+});
+
 describe("while NATS is down", () => {
   test("orders are accepted, and told of later, by another process if need be", async () => {
     await nats.kill();
@@ -608,6 +624,30 @@ describe("the synchronous chain", () => {
     expect((await posted).status).toBe(503);
     await untilTold("order.cancelled.v1", orderId);
     expect(await stateOf(orderId)).toBe("cancelling");
+  });
+});
+
+describe("an order whose request has died while payment was asked", () => {
+  test.each([
+    ["voided", "declined", "It could not be paid."],
+    ["refunded", "refunded", "Nobody waited."],
+  ] as const)("ends when payment has %s it", async (outcome, state, reason) => {
+    const sync = await startService("order", { ...environment, SERVICE_NAME: "order-sync", CHAIN: "sync" });
+    const userId = newCustomer();
+    payments["/internal/payments"] = "hang";
+    const posted = place(userId, { at: sync }).catch(() => undefined);
+    let orderId = "";
+    await until("the order to be there", async () => {
+      orderId = (await send<Order[]>(userId, "GET", "/api/orders")).body[0]?.orderId ?? "";
+      return orderId !== "";
+    });
+    await sync.kill();
+    await posted;
+    await (outcome === "voided"
+      ? say("payment.voided.v1", { orderId, userId })
+      : say("payment.refunded.v1", { orderId, userId, amountCents: 7900, refundId: "re", reason }));
+    await untilState(orderId, state);
+    expect((await send(userId, "GET", `/api/orders/${orderId}`)).body.reason).toBe(reason);
   });
 });
 

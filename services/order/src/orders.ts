@@ -1,6 +1,13 @@
 import type { ShopEvent } from "@lab/messaging";
 import { addToOutbox, isMysqlAway, transaction } from "@lab/mysql";
-import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import {
+  format,
+  type Pool,
+  type PoolConnection,
+  type ResultSetHeader,
+  type RowDataPacket,
+  raw,
+} from "mysql2/promise";
 import type { Order } from "./schema.ts";
 import { after, type OrderState, type Trigger } from "./states.ts";
 
@@ -19,14 +26,14 @@ export interface NewOrder extends RequestIdentity {
 /**
  * Writes orders, their lines and their events in one transaction.
  *
- * @returns for each whether it is written now; false when its customer has used the key before
+ * @returns for each whether it is written now; false when its customer has used the key before, or has been erased
  */
 export async function insertOrders(pool: Pool, placed: readonly NewOrder[]): Promise<boolean[]> {
   try {
     await transaction(pool, (connection) => insert(connection, placed));
     return placed.map(() => true);
   } catch (error) {
-    if (placed.length === 1 && isDuplicateKey(error)) {
+    if (placed.length === 1 && (isDuplicateKey(error) || isOfErased(error))) {
       return [false];
     }
     if (placed.length === 1 || isMysqlAway(error)) {
@@ -42,11 +49,14 @@ export async function insertOrders(pool: Pool, placed: readonly NewOrder[]): Pro
 }
 
 async function insert(connection: PoolConnection, placed: readonly NewOrder[]): Promise<void> {
+  const userIds = placed.map(({ order }) => order.userId);
   await connection.query(
     "INSERT INTO orders (id, user_id, state, total_cents, idempotency_key, request_hash, placed_at) VALUES ?",
     [
-      placed.map(({ order, idempotencyKey, requestHash }) => {
-        const { orderId, userId, state, totalCents, placedAt } = order;
+      placed.map(({ order, idempotencyKey, requestHash }, index) => {
+        const { orderId, userId, totalCents, placedAt } = order;
+        // Asked once for all, and in the same statement, which costs no way to the server more.
+        const state = index === 0 ? stateUnlessErased(order.state, userIds) : order.state;
         return [orderId, userId, state, totalCents, idempotencyKey, requestHash, new Date(placedAt)];
       }),
     ],
@@ -70,6 +80,18 @@ async function insert(connection: PoolConnection, placed: readonly NewOrder[]): 
     connection,
     placed.map(({ event }) => event),
   );
+}
+
+/** NULL, which no order's state may be, if one of the users has been erased. An erasure waits until they are written. */
+function stateUnlessErased(state: OrderState, userIds: Array<number | null>) {
+  return raw(
+    format("IF(EXISTS (SELECT 1 FROM erased_users WHERE user_id IN (?)), NULL, ?)", [userIds, state]),
+  );
+}
+
+function isOfErased(error: unknown): boolean {
+  const { code, sqlMessage } = error as { code?: string; sqlMessage?: string };
+  return code === "ER_BAD_NULL_ERROR" && sqlMessage?.includes("'state'") === true;
 }
 
 /** https://mariadb.com/kb/en/mariadb-error-code-reference/ */
@@ -169,11 +191,16 @@ export async function stateOf(connection: PoolConnection, orderId: string): Prom
 }
 
 /**
- * Takes a person out of the books. The orders stay, because the law wants a shop to keep its books, but nobody stands in them.
+ * Takes a person out of the books, and keeps him out. The orders stay, because the law wants a shop to keep its books, but nobody
+ * stands in them.
  *
  * @returns how many orders there were
  */
 export async function forgetCustomer(connection: PoolConnection, userId: number): Promise<number> {
+  await connection.execute(
+    "INSERT INTO erased_users (user_id) VALUES (?) ON DUPLICATE KEY UPDATE user_id = user_id",
+    [userId],
+  );
   const [{ affectedRows }] = await connection.execute<ResultSetHeader>(
     "UPDATE orders SET user_id = NULL, idempotency_key = NULL, request_hash = NULL WHERE user_id = ?",
     [userId],

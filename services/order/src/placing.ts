@@ -49,8 +49,8 @@ export class Counter {
    * Accepts an order: once this resolves it is in the database, with its event. The same request again gets the order that it
    * got before.
    *
-   * @throws Problem 422 when the key was used for another order, or a product is unknown; 503 when a price or, in the
-   * synchronous chain, the payment can't be had
+   * @throws Problem 403 when the customer has been erased; 422 when the key was used for another order, or a product is
+   * unknown; 503 when a price or, in the synchronous chain, the payment can't be had
    */
   async place(userId: number, idempotencyKey: string, request: OrderRequest): Promise<Accepted> {
     const { pool, relay } = this.#options;
@@ -81,7 +81,10 @@ export class Counter {
   /** The answer that the first request got, or would have got. */
   async #repeat(userId: number, idempotencyKey: string, requestHash: Buffer): Promise<Order> {
     const earlier = await findByKey(this.#options.pool, userId, idempotencyKey);
-    if (!earlier?.requestHash.equals(requestHash)) {
+    if (!earlier) {
+      throw new Problem(403, "You have been erased. Nothing can be ordered in your name any more.");
+    }
+    if (!earlier.requestHash.equals(requestHash)) {
       throw new Problem(
         422,
         "This Idempotency-Key was used for another order. Send a new key with every new order.",

@@ -67,8 +67,8 @@ export const service = defineService({
       description: "Orders and their lines in MySQL, which an outbox tells the other services of.",
       log,
       isStopping,
-      // Reads a table, so that it is ready only once its migrations have run. Orders are accepted without NATS.
-      backends: { mysql: () => pool.query("SELECT 1 FROM orders LIMIT 1") },
+      // Reads the newest table, so that it is ready only once its migrations have run. Orders are accepted without NATS.
+      backends: { mysql: () => pool.query("SELECT 1 FROM erased_users LIMIT 1") },
       isBackendAway: isMysqlAway,
     });
     const auth = createAuth(environment);

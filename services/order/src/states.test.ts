@@ -83,7 +83,7 @@ describe("whatever happens in whatever order", () => {
 describe("what can't be is refused", () => {
   test.each([
     ["placed", "reserved"],
-    ["placed", "refunded"],
+    ["placed", "rejected"],
     ["paid", "declined"],
     ["paid", "voided"],
     ["confirmed", "rejected"],

@@ -1,6 +1,6 @@
 /** The states of an order, each with those that may follow it. */
 export const moves = {
-  placed: ["paid", "declined", "cancelling"],
+  placed: ["paid", "declined", "refunded", "cancelling"],
   paid: ["confirmed", "refunding", "cancelling"],
   confirmed: ["cancelling"],
   refunding: ["refunded"],
@@ -61,8 +61,10 @@ const reactions: Record<Trigger, Partial<Record<OrderState, OrderState>>> = {
   },
   // Nothing was charged, so that nothing has to be given back.
   declined: { placed: "declined", cancelling: "cancelled", ...stay("declined", "cancelled") },
-  voided: { cancelling: "cancelled", ...stay("cancelled", "declined") },
+  // Of an order that is placed still, payment has given up: nobody was there any more to wait for it.
+  voided: { placed: "declined", cancelling: "cancelled", ...stay("cancelled", "declined") },
   refunded: {
+    placed: "refunded",
     refunding: "refunded",
     cancelling: "cancelled",
     ...stay("refunded", "cancelled", "declined"),
