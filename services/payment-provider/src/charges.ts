@@ -83,7 +83,9 @@ export function chargeRoutes(
       path: "/v1/charges",
       summary: "The charges of a reference, to find out about one whose answer was lost",
       ...withKey,
-      request: { query: z.object({ reference }) },
+      request: {
+        query: z.object({ reference, limit: z.coerce.number().int().min(1).max(500).default(100) }),
+      },
       responses: reply(
         200,
         "The oldest first; more than one that is captured is a double charge",
@@ -92,7 +94,10 @@ export function chargeRoutes(
         }),
       ),
     }),
-    (c) => c.json({ charges: ledger.chargesOf(c.req.valid("query").reference) }, 200),
+    (c) => {
+      const { reference, limit } = c.req.valid("query");
+      return c.json({ charges: ledger.chargesOf(reference, limit) }, 200);
+    },
   );
 
   app.openapi(

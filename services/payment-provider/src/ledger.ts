@@ -171,19 +171,17 @@ export class Ledger {
     return { id: row.id, chargeId, reference: row.reference, amountCents: row.amount_cents };
   }
 
-  /** All charges of a reference, the oldest first, each with what was given back of it. */
-  chargesOf(reference: string): Array<Charge & { refundedCents: number }> {
+  /** The first charges of a reference, the oldest first, each with what was given back of it. */
+  chargesOf(reference: string, limit: number): Array<Charge & { refundedCents: number }> {
     const rows = this.#db
-      .prepare("SELECT * FROM ledger WHERE reference = ? ORDER BY seq")
-      .all(reference) as unknown as Row[];
-    return rows
-      .filter(({ kind }) => kind !== "refund")
-      .map((charge) => ({
-        ...chargeOf(charge),
-        refundedCents: rows
-          .filter(({ kind, charge_id }) => kind === "refund" && charge_id === charge.id)
-          .reduce((sum, { amount_cents }) => sum + amount_cents, 0),
-      }));
+      .prepare(
+        `SELECT charge.*, (
+           SELECT COALESCE(SUM(amount_cents), 0) FROM ledger WHERE charge_id = charge.id AND kind = 'refund'
+         ) AS refunded_cents
+         FROM ledger AS charge WHERE reference = ? AND kind <> 'refund' ORDER BY seq LIMIT ?`,
+      )
+      .all(reference, limit) as unknown as Array<Row & { refunded_cents: number }>;
+    return rows.map((row) => ({ ...chargeOf(row), refundedCents: row.refunded_cents }));
   }
 
   /** The lines after a number, in the order in which they were written. */

@@ -111,6 +111,16 @@ test("a key is not taken for another request", async () => {
   expect(await ledgerOf(reference)).toHaveLength(1);
 });
 
+test("a reference's charges are given up to a limit, the oldest first", async () => {
+  const reference = fresh();
+  for (const amountCents of [1, 2, 3]) {
+    await post("/v1/charges", charge(reference, amountCents));
+  }
+  const answer = await ask(`/v1/charges?reference=${reference}&limit=2`);
+  expect(await answer.json()).toMatchObject({ charges: [{ amountCents: 1 }, { amountCents: 2 }] });
+  expect((await ask(`/v1/charges?reference=${reference}&limit=501`)).status).toBe(400);
+});
+
 test("without a key every request charges again, and the reference shows it", async () => {
   const reference = fresh();
   await post("/v1/charges", charge(reference));
