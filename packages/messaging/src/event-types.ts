@@ -9,6 +9,10 @@ const reason = z.string().max(500);
 const cents = z.number().int().nonnegative();
 const quantity = z.number().int().positive();
 const chain = z.enum(["async", "sync"]);
+const lines = z
+  .array(z.object({ sku, name, quantity, priceCents: cents }))
+  .min(1)
+  .max(500);
 
 /**
  * The data of each type of event. The last part of a type is its version: one that was released may get optional members,
@@ -27,10 +31,7 @@ export const schemas = {
   "order.placed.v1": z.object({
     orderId,
     userId,
-    lines: z
-      .array(z.object({ sku, name, quantity, priceCents: cents }))
-      .min(1)
-      .max(500),
+    lines,
     totalCents: cents,
     placedAt: z.iso.datetime(),
     chain,
@@ -43,6 +44,8 @@ export const schemas = {
     amountCents: cents,
     chargeId: z.string().min(1).max(64),
     chain,
+    /** In the synchronous chain, in which the payment may be heard of before the order. */
+    lines: lines.optional(),
   }),
   "payment.declined.v1": z.object({ orderId, userId, amountCents: cents, reason }),
   "payment.voided.v1": z.object({ orderId, userId }),

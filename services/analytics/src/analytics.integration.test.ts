@@ -219,6 +219,15 @@ describe("sales", () => {
     ).toHaveLength(1);
   });
 
+  test("count what is paid before its order is heard of", async () => {
+    const [userId, sku] = [newPerson(), `tea-${number}`];
+    const order = orderOf(userId, { [sku]: 2 });
+    await publish("payment.captured.v1", { ...paid(order), chain: "sync", lines: order.lines });
+    await publish("order.placed.v1", { ...order, chain: "sync" });
+    await settled(userId);
+    expect(await salesOf(sku)).toMatchObject([{ orders: 1, quantity: 2, revenueCents: 200 }]);
+  });
+
   test("what was given back is taken off, once", async () => {
     const [userId, sku] = [newPerson(), `tea-${number}`];
     const order = orderOf(userId, { [sku]: 2 });

@@ -36,6 +36,9 @@ export class Sales {
       case "order.placed.v1":
         return this.#keepLines(event.data);
       case "payment.captured.v1":
+        if (event.data.lines) {
+          await this.#keepLines({ ...event.data, lines: event.data.lines });
+        }
         return this.#count("sale", event.data.orderId, event.time);
       case "payment.refunded.v1":
         return this.#count("refund", event.data.orderId, event.time);
@@ -66,7 +69,7 @@ export class Sales {
     return sales;
   }
 
-  async #keepLines({ orderId, lines }: DataOf<"order.placed.v1">): Promise<void> {
+  async #keepLines({ orderId, lines }: Pick<DataOf<"order.placed.v1">, "orderId" | "lines">): Promise<void> {
     for (const { sku, quantity, revenueCents } of sumOf(lines)) {
       await this.#client.execute(
         "INSERT INTO order_lines (order_id, sku, quantity, revenue_cents) VALUES (?, ?, ?, ?)",

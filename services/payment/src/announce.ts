@@ -2,6 +2,7 @@ import { type DataOf, type EventType, eventOf, type ShopEvent } from "@lab/messa
 import { currentWork } from "@lab/service-kit";
 import type { Outcome } from "./payment.ts";
 import type { PaymentRow } from "./payments.ts";
+import type { OrderIdentity } from "./settle.ts";
 
 /** The service in its events, and its consumers' name: the same for every job that runs it, so that they share the events. */
 export const source = "payment";
@@ -19,14 +20,17 @@ export function announce<T extends EventType>(type: T, data: DataOf<T> & { userI
 /**
  * The event that tells how a payment ended.
  *
- * @param userId whose order it is, also when that has been taken out of the row
+ * @param order with whose it is, also when that has been taken out of the row
  */
-export function announcementOf(outcome: Outcome, payment: PaymentRow, userId: number): ShopEvent {
+export function announcementOf(outcome: Outcome, payment: PaymentRow, order: OrderIdentity): ShopEvent {
   const { orderId, amountCents, chain } = payment;
+  const { userId } = order;
   switch (outcome) {
     case "captured": {
       const chargeId = payment.chargeId as string;
-      return announce("payment.captured.v1", { orderId, userId, amountCents, chargeId, chain });
+      // In the other chain the order has been read from the stream, so that all others find it there before its payment.
+      const lines = chain === "sync" ? order.lines : undefined;
+      return announce("payment.captured.v1", { orderId, userId, amountCents, chargeId, chain, lines });
     }
     case "declined": {
       const reason = payment.declineReason as string;

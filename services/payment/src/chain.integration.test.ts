@@ -142,7 +142,7 @@ test("answers when the order is charged and its customer told", async () => {
   const event = world.log.events.find(
     ({ type, data }) => type === "payment.captured.v1" && data.orderId === order.orderId,
   );
-  expect(event?.data).toMatchObject({ chain: "sync" });
+  expect(event?.data).toMatchObject({ chain: "sync", lines: order.lines });
 });
 
 test("the same asked twice is charged and told once", async () => {
@@ -205,6 +205,25 @@ test("while notification is away the order is paid, and its customer told later"
   notification = await startNotification(notification.port);
   await until("the mail", async () => (await mails()) === 1);
   expect(await ledger(order.orderId)).toEqual(["charge"]);
+});
+
+test("a mail that notification refuses keeps no later one waiting", async () => {
+  const { orderId } = syncOrder();
+  await world.pool.query(
+    "INSERT INTO payments (order_id, user_id, chain, amount_cents, state, charge_id, changed_at) VALUES ?",
+    [
+      ["no-uuid", orderId].map((id, day) => [
+        id,
+        user,
+        "sync",
+        5,
+        "captured",
+        "ch",
+        new Date(2026, 0, 1 + day),
+      ]),
+    ],
+  );
+  await until("the mail", async () => (await mails()) === 1);
 });
 
 test("what was paid is given back when the order is cancelled, or its product sold out", async () => {

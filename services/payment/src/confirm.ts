@@ -13,14 +13,14 @@ export interface Confirmation extends Pick<Desk, "pool" | "log"> {
  * Has the customer told of a payment of the synchronous chain, in which no event does so, and waits for it.
  *
  * @param lines of the order, where they are known
- * @returns false when the notification service could not: confirm it again later
+ * @returns whether it is confirmed, or has to be again later: because the notification service is away, or could not do this one
  */
 export async function confirm(
   confirmation: Confirmation,
   { orderId, userId }: OrderIdentity,
   { amountCents }: PaymentRow,
   lines?: DataOf<"order.placed.v1">["lines"],
-): Promise<boolean> {
+): Promise<"confirmed" | "refused" | "away"> {
   const { pool, notification } = confirmation;
   const log = currentWork()?.log ?? confirmation.log;
   try {
@@ -32,15 +32,15 @@ export async function confirm(
     // 409: there is nobody left to be told.
     if (status !== 200 && status !== 409) {
       log.warn({ orderId, status }, "the customer has not been told");
-      return false;
+      return status === 503 ? "away" : "refused";
     }
   } catch (error) {
     if (!(error instanceof ServiceAwayError)) {
       throw error;
     }
     log.warn({ orderId, err: error }, "the customer has not been told");
-    return false;
+    return "away";
   }
   await recordConfirmed(pool, orderId);
-  return true;
+  return "confirmed";
 }

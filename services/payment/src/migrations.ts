@@ -26,4 +26,17 @@ export const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    name: "unconfirmed payments",
+    statements: [
+      "CREATE INDEX IF NOT EXISTS payments_unconfirmed ON payments (chain, is_confirmed, state, changed_at)",
+    ],
+  },
+  {
+    name: "erased users",
+    statements: [
+      // So that what comes late about one of them does not bring him back.
+      "CREATE TABLE IF NOT EXISTS erased_users (user_id INT UNSIGNED NOT NULL PRIMARY KEY)",
+    ],
+  },
 ];

@@ -254,6 +254,37 @@ test("an erased user is taken out of the books, which stay", async () => {
   await announcedAre(order.orderId, "payment.captured.v1", "payment.refunded.v1");
 });
 
+test("an order that is heard of after its customer's erasure is charged, and nobody's", async () => {
+  await world.log.publish("user.erased.v1", { userId: user, erasureId: "erasure-2" });
+  const order = await captured();
+  expect(await world.paymentOf(order.orderId)).toMatchObject({ userId: null });
+  await world.log.publish("order.cancelled.v1", { ...order, reason: "changed my mind" });
+  await comesTo(order.orderId, "refunded");
+  const unheard = orderOf(user);
+  await world.log.publish("order.cancelled.v1", { ...unheard, reason: "changed my mind" });
+  await comesTo(unheard.orderId, "voided");
+  expect(await world.paymentOf(unheard.orderId)).toMatchObject({ userId: null });
+});
+
+test("payments that can't be settled keep no later one waiting", async () => {
+  await payment.kill();
+  // More than a round takes, whose charges the provider does not know.
+  const hopeless = Array.from({ length: 101 }, (_, index) => `hopeless-${index}`);
+  await world.pool.query(
+    `INSERT INTO payments (order_id, user_id, chain, amount_cents, state, charge_id, cancel_reason, changed_at) VALUES ?`,
+    [hopeless.map((id) => [id, user, "async", 5, "refunding", "none", "sold out", new Date(86_400_000)])],
+  );
+  const { orderId } = orderOf(user);
+  await world.pool.query(
+    `INSERT INTO payments (order_id, user_id, chain, amount_cents, state, changed_at)
+     VALUES (?, ?, 'async', 4200, 'charging', CURRENT_TIMESTAMP - INTERVAL 1 HOUR)`,
+    [orderId, user],
+  );
+  payment = await world.startPayment();
+  await comesTo(orderId, "captured");
+  await world.pool.query("DELETE FROM payments WHERE order_id LIKE 'hopeless-%'");
+});
+
 describe("over HTTP", () => {
   function get(path: string, token?: string): Promise<Response> {
     return fetch(`${payment.url}${path}`, { headers: token ? { authorization: `Bearer ${token}` } : {} });

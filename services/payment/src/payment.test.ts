@@ -118,3 +118,8 @@ describe("in any order and any number", () => {
     );
   });
 });
+
+test.each([declined, cancelled])("a $kind reason that is longer than events allow is cut short", (fact) => {
+  const { payment } = learn(begun, { ...fact, reason: "x".repeat(501) } as Fact);
+  expect((payment.declineReason ?? payment.cancelReason)?.length).toBe(500);
+});

@@ -55,7 +55,7 @@ export const begun: Payment = {
 
 /** The payment of an order that was cancelled before a payment began: it keeps a late order from being charged. */
 export function voidedPayment(reason: string): Payment {
-  return { ...begun, state: "voided", cancelReason: reason };
+  return { ...begun, state: "voided", cancelReason: shortened(reason) };
 }
 
 /** Whether the provider has to be asked before it is known how this ends. */
@@ -77,9 +77,9 @@ export function learn(payment: Payment, fact: Fact): { payment: Payment; outcome
     case "charged":
       return charged(payment, fact.chargeId);
     case "declined":
-      return declined(payment, fact.reason);
+      return declined(payment, shortened(fact.reason));
     case "cancelled":
-      return cancelled(payment, fact.reason);
+      return cancelled(payment, shortened(fact.reason));
     case "refunded":
       return refunded(payment, fact.refundId);
   }
@@ -140,4 +140,9 @@ function refunded(payment: Payment, refundId: string): ReturnType<typeof learn> 
     throw new ImpossibleFactError(`A payment that is ${payment.state} can't have been refunded.`);
   }
   return { payment: { ...payment, state: "refunded", refundId }, outcome: "refunded" };
+}
+
+/** Reasons come from elsewhere; the events that tell them, and the columns, have an end. */
+function shortened(reason: string): string {
+  return reason.slice(0, 500);
 }

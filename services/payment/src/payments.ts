@@ -2,6 +2,7 @@ import { addToOutbox, isDuplicate } from "@lab/mysql";
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import { announce, announcementOf } from "./announce.ts";
 import { begun, type Fact, learn, type Payment, voidedPayment } from "./payment.ts";
+import type { OrderIdentity } from "./settle.ts";
 
 /** A payment as the database has it. */
 export interface PaymentRow extends Payment {
@@ -27,6 +28,9 @@ const columns = `
   refund_id AS refundId, decline_reason AS declineReason, cancel_reason AS cancelReason,
   created_at AS createdAt, changed_at AS changedAt`;
 
+/** The user, for a new row: nobody, if he has been erased. Locks the question, so that an erasure waits for the row. */
+const userUnlessErased = "IF(EXISTS (SELECT 1 FROM erased_users WHERE user_id = ?), NULL, ?)";
+
 const isOpen = "state IN ('charging', 'unknown', 'refunding')";
 
 /**
@@ -38,8 +42,9 @@ export function begin(connection: Pool | PoolConnection, order: PlacedOrder): Pr
   const { orderId, userId, totalCents, chain } = order;
   return insert(
     connection,
-    "INSERT INTO payments (order_id, user_id, chain, amount_cents, state) VALUES (?, ?, ?, ?, ?)",
-    [orderId, userId, chain, totalCents, begun.state],
+    `INSERT INTO payments (order_id, user_id, chain, amount_cents, state)
+     VALUES (?, ${userUnlessErased}, ?, ?, ?)`,
+    [orderId, userId, userId, chain, totalCents, begun.state],
   );
 }
 
@@ -54,13 +59,14 @@ export async function findPayment(pool: Pool, orderId: string): Promise<PaymentR
 /**
  * Writes down a fact about a payment and, in the same transaction, the event that announces how it ended.
  *
- * @param userId whose order it is, for the event
+ * @param order with what the event needs
  */
 export async function record(
   connection: PoolConnection,
-  { orderId, userId }: { orderId: string; userId: number },
+  order: OrderIdentity,
   fact: Fact,
 ): Promise<PaymentRow> {
+  const { orderId } = order;
   const [[row]] = await connection.execute<RowDataPacket[]>(
     `SELECT ${columns} FROM payments WHERE order_id = ? FOR UPDATE`,
     [orderId],
@@ -74,17 +80,10 @@ export async function record(
   await connection.execute(
     `UPDATE payments SET state = ?, charge_id = ?, refund_id = ?, decline_reason = ?, cancel_reason = ?
      WHERE order_id = ?`,
-    [
-      after.state,
-      after.chargeId,
-      after.refundId,
-      shortened(after.declineReason),
-      shortened(after.cancelReason),
-      orderId,
-    ],
+    [after.state, after.chargeId, after.refundId, after.declineReason, after.cancelReason, orderId],
   );
   if (outcome) {
-    await addToOutbox(connection, [announcementOf(outcome, after, userId)]);
+    await addToOutbox(connection, [announcementOf(outcome, after, order)]);
   }
   return after;
 }
@@ -100,8 +99,8 @@ export async function recordCancelled(
   const isNew = await insert(
     connection,
     `INSERT INTO payments (order_id, user_id, chain, amount_cents, state, cancel_reason)
-     VALUES (?, ?, 'async', 0, ?, ?)`,
-    [orderId, userId, state, shortened(cancelReason)],
+     VALUES (?, ${userUnlessErased}, 'async', 0, ?, ?)`,
+    [orderId, userId, userId, state, cancelReason],
   );
   if (isNew) {
     await addToOutbox(connection, [announce("payment.voided.v1", { orderId, userId })]);
@@ -130,10 +129,15 @@ export async function unconfirmedPayments(
 ): Promise<PaymentRow[]> {
   return await select(
     pool,
-    `state = 'captured' AND chain = 'sync' AND NOT is_confirmed AND user_id IS NOT NULL AND ${isOlder}
+    `state = 'captured' AND chain = 'sync' AND is_confirmed = FALSE AND user_id IS NOT NULL AND ${isOlder}
      ORDER BY changed_at LIMIT ?`,
     [olderThanMs * 1000, limit],
   );
+}
+
+/** Lets the others go before a payment that nothing could be done for now. */
+export async function postpone(pool: Pool, orderId: string): Promise<void> {
+  await pool.execute("UPDATE payments SET changed_at = CURRENT_TIMESTAMP(3) WHERE order_id = ?", [orderId]);
 }
 
 /** Writes down that the customer has been told of a payment of the synchronous chain. */
@@ -147,11 +151,15 @@ export function openPaymentsOf(pool: Pool, userId: number): Promise<PaymentRow[]
 }
 
 /**
- * Takes a user out of the books, in which the payments have to stay.
+ * Takes a user out of the books, in which the payments have to stay, and keeps him out of those that come late.
  *
  * @returns how many payments there were
  */
 export async function forgetUser(connection: PoolConnection, userId: number): Promise<number> {
+  await connection.execute(
+    "INSERT INTO erased_users (user_id) VALUES (?) ON DUPLICATE KEY UPDATE user_id = user_id",
+    [userId],
+  );
   const [{ affectedRows }] = await connection.execute<ResultSetHeader>(
     "UPDATE payments SET user_id = NULL WHERE user_id = ?",
     [userId],
@@ -184,9 +192,4 @@ async function insert(
     }
     throw error;
   }
-}
-
-/** Reasons come from elsewhere; the column has an end. */
-function shortened(reason: string | null): string | null {
-  return reason === null ? null : reason.slice(0, 500);
 }

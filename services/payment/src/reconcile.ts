@@ -1,8 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
-import type { RowDataPacket } from "mysql2/promise";
+import { isMysqlAway, Rounds } from "@lab/mysql";
 import { type Confirmation, confirm } from "./confirm.ts";
-import { isTransient } from "./events.ts";
-import { forgottenPayments, type PaymentRow, unconfirmedPayments } from "./payments.ts";
+import { forgottenPayments, type PaymentRow, postpone, unconfirmedPayments } from "./payments.ts";
+import { ProviderAwayError } from "./provider.ts";
 import { type Desk, note, settle } from "./settle.ts";
 
 export interface ReconcileOptions {
@@ -18,49 +17,20 @@ const batch = 100;
 
 /**
  * Finds out what became of payments that nobody is at any more. Events come again until they are done, but for the payments of
- * the synchronous chain nothing does after a crash. A named lock of the database lets one instance do so at a time.
+ * the synchronous chain nothing does after a crash.
  */
-export class Reconciler {
-  readonly #stop = new AbortController();
-  readonly #finished: Promise<void>;
-
-  constructor(options: ReconcileOptions) {
-    this.#finished = this.#run(options);
-  }
-
-  /** Ends after the payment under way. */
-  async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#finished;
-  }
-
-  async #run(options: ReconcileOptions): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await delay(options.intervalMs, undefined, { signal }).catch(() => undefined);
-      try {
-        await round(options, signal);
-      } catch (error) {
-        options.desk.log.warn({ err: error }, "payments stay open until the next round");
-      }
-    }
-  }
-}
-
-async function round(options: ReconcileOptions, signal: AbortSignal): Promise<void> {
-  const lock = await options.desk.pool.getConnection();
-  try {
-    const [[row]] = await lock.query<RowDataPacket[]>(
-      "SELECT GET_LOCK(CONCAT(DATABASE(), '.reconciler'), 0) AS taken",
-    );
-    if (row?.taken === 1) {
+export function reconcile(options: ReconcileOptions): Rounds {
+  const { desk, intervalMs } = options;
+  return new Rounds({
+    pool: desk.pool,
+    name: "reconciler",
+    intervalMs,
+    log: desk.log,
+    async round(signal) {
       await settleForgotten(options, signal);
       await confirmUnconfirmed(options, signal);
-    }
-  } finally {
-    // Ends the connection, and with it the lock.
-    lock.destroy();
-  }
+    },
+  });
 }
 
 async function settleForgotten({ desk, afterMs }: ReconcileOptions, signal: AbortSignal): Promise<void> {
@@ -71,11 +41,12 @@ async function settleForgotten({ desk, afterMs }: ReconcileOptions, signal: Abor
     try {
       await settleOne(desk, payment);
     } catch (error) {
-      if (isTransient(error)) {
+      if (isMysqlAway(error) || error instanceof ProviderAwayError) {
         throw error;
       }
-      // One that can't be settled must not keep the others waiting.
+      // One that can't be settled must not keep the others waiting, in this round or the next.
       desk.log.error({ orderId: payment.orderId, err: error }, "a forgotten payment can't be settled");
+      await postpone(desk.pool, payment.orderId);
     }
   }
 }
@@ -98,8 +69,12 @@ async function confirmUnconfirmed(
 ): Promise<void> {
   for (const payment of await unconfirmedPayments(desk.pool, afterMs, batch)) {
     const order = { orderId: payment.orderId, userId: payment.userId as number };
-    if (signal.aborted || !(await confirm(confirmation, order, payment))) {
+    const outcome = signal.aborted ? "away" : await confirm(confirmation, order, payment);
+    if (outcome === "away") {
       return;
+    }
+    if (outcome === "refused") {
+      await postpone(desk.pool, payment.orderId);
     }
   }
 }

@@ -16,7 +16,7 @@ import { chainRoutes } from "./chain.ts";
 import { isTransient, paymentHandlers } from "./events.ts";
 import { migrations } from "./migrations.ts";
 import { Provider } from "./provider.ts";
-import { Reconciler } from "./reconcile.ts";
+import { reconcile } from "./reconcile.ts";
 import { paymentRoutes } from "./routes.ts";
 
 const environment = z.object({
@@ -71,7 +71,7 @@ export const service = defineService({
     // Whichever chain the orders come by: refunds and erasures are asked for by events in both.
     const consumer = messaging.consume({ name: source, handlers: paymentHandlers(desk), isTransient });
     const confirmation = { pool, log, notification };
-    const reconciler = new Reconciler({
+    const reconciler = reconcile({
       desk,
       confirmation,
       intervalMs: environment.RECONCILE_INTERVAL_MS,
@@ -83,8 +83,8 @@ export const service = defineService({
       description: "Payments through an outside provider, in MySQL: charged once, or given back.",
       log,
       isStopping,
-      // Reads a table, so that it is ready only once its migrations have run.
-      backends: { mysql: () => pool.query("SELECT 1 FROM payments LIMIT 1") },
+      // Reads the newest table, so that it is ready only once its migrations have run.
+      backends: { mysql: () => pool.query("SELECT 1 FROM erased_users LIMIT 1") },
       isBackendAway: isMysqlAway,
     });
     paymentRoutes(app, pool, createAuth(environment));

@@ -1,3 +1,4 @@
+import type { DataOf } from "@lab/messaging";
 import { type OutboxRelay, transaction } from "@lab/mysql";
 import { currentWork, type Logger } from "@lab/service-kit";
 import type { Pool } from "mysql2/promise";
@@ -17,6 +18,8 @@ export interface Desk {
 export interface OrderIdentity {
   orderId: string;
   userId: number;
+  /** Where they are known. */
+  lines?: DataOf<"order.placed.v1">["lines"];
 }
 
 /**

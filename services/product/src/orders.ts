@@ -1,4 +1,4 @@
-import { eventOf, type Handlers, type Messaging, stableId } from "@lab/messaging";
+import { type DataOf, eventOf, type Handlers, type Messaging, stableId } from "@lab/messaging";
 import type { Collection, Db } from "mongodb";
 import { durable, insertFirst } from "./inserts.ts";
 import type { Stock, Wanted } from "./stock.ts";
@@ -48,16 +48,17 @@ export class Orders {
         await insertFirst(this.#lines, { _id: orderId, lines: summed });
         this.#remember(orderId, summed);
       },
-      "payment.captured.v1": ({ key, data: { orderId, userId } }) => this.#reserve(key, orderId, userId),
+      "payment.captured.v1": ({ key, data }) => this.#reserve(key, data),
       "order.cancelled.v1": ({ data: { orderId } }) => this.#cancel(orderId),
     };
   }
 
-  async #reserve(key: string, orderId: string, userId: number): Promise<void> {
+  async #reserve(key: string, { orderId, userId, lines }: DataOf<"payment.captured.v1">): Promise<void> {
     if (!(await this.#isFirst(orderId, "payment"))) {
       return;
     }
-    const all = (await this.#linesOf(orderId)).map((line) => wantedFor(orderId, line));
+    const summed = lines ? sumOf(lines) : await this.#linesOf(orderId);
+    const all = summed.map((line) => wantedFor(orderId, line));
     const states = new Set<string>();
     for (const wanted of all) {
       const { state } = await this.#stock.reserve(wanted);

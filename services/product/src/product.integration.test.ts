@@ -204,6 +204,25 @@ describe("orders", () => {
     return orderId;
   }
 
+  test("what is paid in the synchronous chain is reserved also before the order is heard of", async () => {
+    const sku = await product();
+    const lines = [{ sku, name: "Thing", quantity: 1, priceCents: 100 }];
+    const order = { orderId: randomUUID(), userId };
+    const paid = { ...order, amountCents: 100, chargeId: "c", chain: "sync" as const, lines };
+    await world.events.publish("payment.captured.v1", paid);
+    await told(order.orderId, "stock.reserved.v1");
+    const placedAt = new Date().toISOString();
+    await world.events.publish("order.placed.v1", {
+      ...order,
+      lines,
+      totalCents: 100,
+      placedAt,
+      chain: "sync",
+    });
+    await settled();
+    await told(order.orderId, "stock.reserved.v1");
+  });
+
   function pay(orderId: string): Promise<void> {
     return world.events.publish("payment.captured.v1", {
       orderId,

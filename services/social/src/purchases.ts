@@ -33,13 +33,13 @@ export class Purchases {
 
   handlers(): Handlers {
     return {
-      "order.placed.v1": ({ data: { userId, orderId, lines } }) =>
-        this.#order(
-          userId,
-          orderId,
-          lines.map(({ sku, name }) => ({ sku, name })),
-        ),
-      "payment.captured.v1": ({ data: { userId, orderId } }) => this.#buy(userId, orderId),
+      "order.placed.v1": ({ data: { userId, orderId, lines } }) => this.#order(userId, orderId, lines),
+      "payment.captured.v1": async ({ data: { userId, orderId, lines } }) => {
+        if (lines) {
+          await this.#order(userId, orderId, lines);
+        }
+        await this.#buy(userId, orderId);
+      },
       "payment.declined.v1": ({ data: { userId, orderId } }) => this.#forget(userId, orderId),
       "payment.voided.v1": ({ data: { userId, orderId } }) => this.#forget(userId, orderId),
       "payment.refunded.v1": ({ data: { userId, orderId } }) => this.#forget(userId, orderId),
@@ -58,7 +58,7 @@ export class Purchases {
        WITH person, product
        WHERE NOT EXISTS { (person)-[:BOUGHT {orderId: $orderId}]->(product) }
        MERGE (person)-[:ORDERED {orderId: $orderId}]->(product)`,
-      { id, orderId, lines },
+      { id, orderId, lines: lines.map(({ sku, name }) => ({ sku, name })) },
     );
   }
 

@@ -75,13 +75,14 @@ async function place(order: Order): Promise<void> {
   await world.events.publish("order.placed.v1", order);
 }
 
-async function pay({ orderId, userId }: Order): Promise<void> {
+async function pay({ orderId, userId }: Order, synchronous?: Pick<Order, "chain" | "lines">): Promise<void> {
   await world.events.publish("payment.captured.v1", {
     orderId,
     userId,
     amountCents: 100,
     chargeId: "c",
     chain: "async",
+    ...synchronous,
   });
 }
 
@@ -272,6 +273,17 @@ describe("bought by friends", () => {
     await world.events.publish("payment.voided.v1", { userId: ben, orderId: voided.orderId });
     await settled(ben);
     expect((await recommended(ada)).map(({ sku }) => sku)).toEqual([`kept-${ada}`]);
+    expect(await query(`MATCH (:Person {id: ${ben}})-[o:ORDERED]->() RETURN o`)).toEqual([]);
+  });
+
+  test("what is paid before its order is heard of is not lost", async () => {
+    const [ada, ben] = [await person(), await person()];
+    await befriend(ada, ben);
+    const order = orderOf(ben, `quick-${ada}`);
+    await pay(order, { chain: "sync", lines: order.lines });
+    await place({ ...order, chain: "sync" });
+    await settled(ben);
+    expect((await recommended(ada)).map(({ sku }) => sku)).toEqual([`quick-${ada}`]);
     expect(await query(`MATCH (:Person {id: ${ben}})-[o:ORDERED]->() RETURN o`)).toEqual([]);
   });
 
