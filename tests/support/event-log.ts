@@ -38,8 +38,9 @@ export class EventLog {
     type: T,
     data: DataOf<T> & { userId: number },
     id?: string,
+    time?: string,
   ): Promise<void> {
-    const event = eventOf(type, { key: String(data.userId), data, source: "test", id });
+    const event = eventOf(type, { key: String(data.userId), data, source: "test", id, time });
     await this.#messaging.publish(event as ShopEvent);
   }
 

@@ -2,8 +2,8 @@ import { type OutboxRelay, transaction } from "@lab/mysql";
 import { currentWork, type Logger } from "@lab/service-kit";
 import type { Pool } from "mysql2/promise";
 import { letterFor } from "./letter.ts";
-import { isSmtpRefusal, type Mailer } from "./mailer.ts";
-import { type DueMail, markRefused, markSent } from "./mails.ts";
+import { isMailboxBusy, isSmtpRefusal, type Mailer } from "./mailer.ts";
+import { type DueMail, markRefused, markSent, postpone } from "./mails.ts";
 
 /** What delivering needs. */
 export interface PostOffice {
@@ -13,9 +13,13 @@ export interface PostOffice {
   log: Logger;
 }
 
+/** How long a busy mailbox is tried (RFC 5321, 4.5.4.1). */
+const givenUpAfterMs = 5 * 24 * 60 * 60 * 1000;
+
 /**
  * Sends mails that are due, one after another, and writes down each. After a crash in between it sends the same mail again,
- * with the same Message-ID, by which the server knows it.
+ * with the same Message-ID, by which the server knows it. A mailbox that is busy keeps no other's mail waiting: its mail stays due,
+ * and is sent again by `resend.ts`.
  */
 export async function deliver(office: PostOffice, mails: DueMail[]): Promise<void> {
   const { pool, relay } = office;
@@ -25,11 +29,16 @@ export async function deliver(office: PostOffice, mails: DueMail[]): Promise<voi
     try {
       await send(office, mail);
     } catch (error) {
-      if (!isSmtpRefusal(error)) {
+      const isBusy = isMailboxBusy(error);
+      if (isBusy && Date.now() - mail.createdAt.getTime() < givenUpAfterMs) {
+        await postpone(pool, mail);
+        log.warn({ orderId, messageId, err: error }, "a mailbox takes no mail for now");
+      } else if (isBusy || isSmtpRefusal(error)) {
+        await markRefused(pool, mail);
+        log.error({ orderId, messageId, err: error }, "the mail server refuses a mail");
+      } else {
         throw error;
       }
-      await markRefused(pool, mail);
-      log.error({ orderId, messageId, err: withoutAddresses(error) }, "the mail server refuses a mail");
       continue;
     }
     await transaction(pool, (connection) => markSent(connection, mail));
@@ -46,10 +55,4 @@ function send({ mailer }: PostOffice, mail: DueMail): Promise<void> {
     messageId,
     date: createdAt,
   });
-}
-
-/** Servers quote the recipient in their replies, which has no business in a log. */
-function withoutAddresses(error: unknown): { code?: string; responseCode?: number } {
-  const { code, responseCode } = error as { code?: string; responseCode?: number };
-  return { code, responseCode };
 }

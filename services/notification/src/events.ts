@@ -25,7 +25,7 @@ export function notificationHandlers(office: PostOffice): Handlers {
   const { pool, relay } = office;
 
   async function knowRecipient(event: ShopEvent, recipient: Recipient): Promise<void> {
-    await handleOnce(pool, event, (connection) => keepRecipient(connection, recipient));
+    await handleOnce(pool, event, (connection) => keepRecipient(connection, recipient, new Date(event.time)));
     await deliver(office, await dueMailsOfUser(pool, recipient.userId));
   }
 

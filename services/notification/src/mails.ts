@@ -51,20 +51,28 @@ export async function addMail(connection: PoolConnection, mail: NewMail): Promis
 
 /** The mails of an order that are due and can be addressed. */
 export function dueMailsOfOrder(pool: Pool, orderId: string): Promise<DueMail[]> {
-  return dueMails(pool, "m.order_id = ?", orderId);
+  return dueMails(pool, "m.order_id = ? ORDER BY m.id", orderId);
 }
 
 /** The mails to a user that are due and can be addressed. */
 export function dueMailsOfUser(pool: Pool, userId: number): Promise<DueMail[]> {
-  return dueMails(pool, "m.user_id = ?", userId);
+  return dueMails(pool, "m.user_id = ? ORDER BY m.id", userId);
 }
 
-async function dueMails(pool: Pool, condition: string, value: string | number): Promise<DueMail[]> {
+/** A hundred mails that were postponed at least so long ago, those that have waited longest first. */
+export function postponedMails(pool: Pool, afterMs: number): Promise<DueMail[]> {
+  return dueMails(
+    pool,
+    "m.tried_at < CURRENT_TIMESTAMP(3) - INTERVAL ? MICROSECOND ORDER BY m.tried_at LIMIT 100",
+    afterMs * 1000,
+  );
+}
+
+async function dueMails(pool: Pool, which: string, value: string | number): Promise<DueMail[]> {
   const [rows] = await pool.execute<RowDataPacket[]>(
     `SELECT ${columns}, r.name, r.email, o.total_cents AS totalCents, o.\`lines\` AS orderLines
      FROM mails m JOIN recipients r ON r.user_id = m.user_id LEFT JOIN orders o ON o.order_id = m.order_id
-     WHERE ${condition} AND m.state = 'due' AND r.email IS NOT NULL
-     ORDER BY m.id`,
+     WHERE m.state = 'due' AND r.email IS NOT NULL AND ${which}`,
     [value],
   );
   return rows.map(({ totalCents, orderLines, ...mail }) => ({
@@ -87,6 +95,11 @@ export async function markSent(connection: PoolConnection, mail: Mail): Promise<
     ]);
     await addToOutbox(connection, [announce("notification.sent.v1", { orderId, userId, messageId, kind })]);
   }
+}
+
+/** Leaves a mail due, to be tried again later. */
+export async function postpone(pool: Pool, { id }: Mail): Promise<void> {
+  await pool.execute("UPDATE mails SET tried_at = CURRENT_TIMESTAMP(3) WHERE id = ?", [id]);
 }
 
 /** Writes down that the mail server won't take a mail, now or later. */

@@ -37,4 +37,16 @@ export const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    name: "age of recipients",
+    statements: ["ALTER TABLE recipients ADD COLUMN IF NOT EXISTS told_at DATETIME(3) NULL"],
+  },
+  {
+    name: "mails by order, and postponed ones",
+    statements: [
+      "CREATE INDEX IF NOT EXISTS mails_by_order ON mails (order_id)",
+      "ALTER TABLE mails ADD COLUMN IF NOT EXISTS tried_at TIMESTAMP(3) NULL",
+      "CREATE INDEX IF NOT EXISTS mails_postponed ON mails (state, tried_at)",
+    ],
+  },
 ];

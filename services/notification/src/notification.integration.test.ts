@@ -7,6 +7,7 @@ import type { ServiceProcess } from "../../../tests/servers/service.ts";
 import { fuzz } from "../../../tests/support/fuzz/check.ts";
 import type { ApiDocument } from "../../../tests/support/fuzz/operations.ts";
 import { until } from "../../../tests/support/until.ts";
+import { forgetUser, isErased } from "./projections.ts";
 import { type SunkMail, startWorld, type World } from "./testing/world.ts";
 
 let world: World;
@@ -220,6 +221,54 @@ test("an address that the server refuses holds up nobody", async () => {
   await capture(orderId);
   await until("the refusal", async () => (await states(orderId))[0] === "refused");
   expect(notification.logged.join("\n")).not.toContain("no address at all");
+});
+
+test("a busy mailbox holds up nobody, gets its mail later, and is named in no log", async () => {
+  await known();
+  const orderId = await place();
+  world.wire.isBusy = true;
+  try {
+    const next = await place();
+    await capture(orderId);
+    await capture(next);
+    await until("both to have been tried", async () => {
+      const [[row]] = await world.pool.query<RowDataPacket[]>(
+        "SELECT COUNT(tried_at) AS tried FROM mails WHERE user_id = ?",
+        [userId],
+      );
+      return row?.tried === 2;
+    });
+    expect(await states(orderId)).toEqual(["due"]);
+  } finally {
+    world.wire.isBusy = false;
+  }
+  await mails(2);
+  expect(notification.logged.join("\n")).toContain("a mailbox takes no mail for now");
+  expect(notification.logged.join("\n")).not.toContain(addressOf());
+});
+
+test("what was known of a user before does not replace what is known now", async () => {
+  const anHourAgo = new Date(Date.now() - 3_600_000).toISOString();
+  const former = { userId, name: "Riya", email: `former-${userId}@example.org` };
+  await world.log.publish("user.changed.v1", { userId, name: "Riya", email: addressOf() });
+  await world.log.publish("user.changed.v1", former, randomUUID(), anHourAgo);
+  await capture(await place());
+  await mails(1);
+});
+
+test("who asks while a user is erased has to wait, and hears that he is", async () => {
+  await known();
+  const [erasing, asking] = [await world.pool.getConnection(), await world.pool.getConnection()];
+  await erasing.beginTransaction();
+  await forgetUser(erasing, userId);
+  await asking.beginTransaction();
+  const answer = isErased(asking, userId);
+  await world.pool.query("SELECT 1");
+  await erasing.commit();
+  expect(await answer).toBe(true);
+  await asking.rollback();
+  erasing.release();
+  asking.release();
 });
 
 test("an erased user is forgotten, and gets no mail any more", async () => {

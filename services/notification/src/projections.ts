@@ -9,17 +9,25 @@ export interface Recipient {
   email: string;
 }
 
-/** Keeps what a user is called and where mail reaches him; one who has been erased stays so. */
+/**
+ * Keeps what a user is called and where mail reaches him; one who has been erased stays so, and what comes late, as a dead letter
+ * does that is replayed, doesn't replace what is newer.
+ *
+ * @param toldAt when that was so
+ */
 export async function keepRecipient(
   connection: PoolConnection,
   { userId, name, email }: Recipient,
+  toldAt: Date,
 ): Promise<void> {
+  // Assigned from left to right, so that each is compared with the time that was.
   await connection.execute(
-    `INSERT INTO recipients (user_id, name, email) VALUES (?, ?, ?)
+    `INSERT INTO recipients (user_id, name, email, told_at) VALUES (?, ?, ?, ?)
      ON DUPLICATE KEY UPDATE
-       name = IF(email IS NULL, NULL, VALUES(name)),
-       email = IF(email IS NULL, NULL, VALUES(email))`,
-    [userId, name, email],
+       name = IF(email IS NULL OR told_at > VALUES(told_at), name, VALUES(name)),
+       email = IF(email IS NULL OR told_at > VALUES(told_at), email, VALUES(email)),
+       told_at = IF(told_at > VALUES(told_at), told_at, VALUES(told_at))`,
+    [userId, name, email, toldAt],
   );
 }
 
@@ -55,10 +63,10 @@ export async function isCancelled(connection: PoolConnection, orderId: string): 
   return row?.isCancelled === 1;
 }
 
-/** Whether the user has been erased, so that nothing about him may be kept any more. */
+/** Whether the user has been erased, so that nothing about him may be kept any more. An erasure waits for who has asked. */
 export async function isErased(connection: PoolConnection, userId: number): Promise<boolean> {
   const [rows] = await connection.execute<RowDataPacket[]>(
-    "SELECT 1 FROM recipients WHERE user_id = ? AND email IS NULL",
+    "SELECT 1 FROM recipients WHERE user_id = ? AND email IS NULL LOCK IN SHARE MODE",
     [userId],
   );
   return rows.length > 0;
@@ -71,7 +79,7 @@ export async function isErased(connection: PoolConnection, userId: number): Prom
  */
 export async function forgetUser(connection: PoolConnection, userId: number): Promise<number> {
   let records = 0;
-  for (const table of ["mails", "orders", "recipients"]) {
+  for (const table of ["recipients", "mails", "orders"]) {
     const [{ affectedRows }] = await connection.execute<ResultSetHeader>(
       `DELETE FROM ${table} WHERE user_id = ?`,
       [userId],

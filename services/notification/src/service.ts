@@ -16,6 +16,7 @@ import { chainRoutes } from "./chain.ts";
 import { isTransient, notificationHandlers } from "./events.ts";
 import { Mailer } from "./mailer.ts";
 import { migrations } from "./migrations.ts";
+import { resend } from "./resend.ts";
 import { notificationRoutes } from "./routes.ts";
 
 const environment = z.object({
@@ -27,6 +28,8 @@ const environment = z.object({
   SMTP_PORT: port,
   /** The sender of all mail: an address, or a name with one in angle brackets. */
   MAIL_FROM: z.string().min(3),
+  RESEND_INTERVAL_MS: z.coerce.number().int().min(10).default(10_000),
+  RESEND_AFTER_MS: z.coerce.number().int().min(0).default(60_000),
 });
 
 /** Tells customers by mail what became of their orders, once for each thing that did. */
@@ -58,6 +61,11 @@ export const service = defineService({
       handlers: notificationHandlers(office),
       isTransient,
     });
+    const resender = resend({
+      office,
+      intervalMs: environment.RESEND_INTERVAL_MS,
+      afterMs: environment.RESEND_AFTER_MS,
+    });
 
     const app = createApp({
       name,
@@ -77,7 +85,7 @@ export const service = defineService({
     return {
       app,
       async close() {
-        await consumer.close();
+        await Promise.all([consumer.close(), resender.close()]);
         await relay.close();
         await messaging.close();
         mailer.close();

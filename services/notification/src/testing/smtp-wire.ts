@@ -1,11 +1,13 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** A wire to an SMTP server, which can hold back the answer to a mail. */
+/** A wire to an SMTP server, which can hold back the answer to a mail, and make mailboxes busy. */
 export interface SmtpWire {
   port: number;
   /** Resolves when the server has answered for a mail that it has taken; the answer never arrives. */
   loseNextAnswer(): Promise<void>;
+  /** Whether the server calls all mailboxes busy. */
+  isBusy: boolean;
   stop(): void;
 }
 
@@ -16,10 +18,25 @@ const endOfMail = "\r\n.\r\n";
 export async function startSmtpWire(smtpPort: number): Promise<SmtpWire> {
   let lost: (() => void) | undefined;
   const sockets = new Set<Socket>();
+  const wire: SmtpWire = {
+    port: 0,
+    isBusy: false,
+    loseNextAnswer: () =>
+      new Promise((resolve) => {
+        lost = resolve;
+      }),
+    stop() {
+      server.close();
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+    },
+  };
   const server = createServer((client) => {
     const upstream = connect(smtpPort, "127.0.0.1");
     // The end may come in pieces.
     let tail = "";
+    let rcpt = "";
     for (const [one, other] of [
       [client, upstream],
       [upstream, client],
@@ -33,29 +50,23 @@ export async function startSmtpWire(smtpPort: number): Promise<SmtpWire> {
     }
     client.on("data", (piece) => {
       tail = `${tail}${piece.toString("latin1")}`.slice(-endOfMail.length);
+      rcpt = /^RCPT TO:<(.+)>/m.exec(piece.toString("latin1"))?.[1] ?? "";
       upstream.write(piece);
     });
     upstream.on("data", (piece) => {
-      if (tail === endOfMail && lost) {
+      if (wire.isBusy && rcpt !== "") {
+        client.write(`450 4.2.1 ${rcpt} is busy\r\n`);
+        rcpt = "";
+      } else if (tail === endOfMail && lost) {
         lost();
         lost = undefined;
       } else {
-        client.write(piece);
+        // Without pipelining (RFC 2920) each answer is to one command.
+        client.write(piece.toString("latin1").replace("PIPELINING", "8BITMIME"), "latin1");
       }
     });
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    loseNextAnswer: () =>
-      new Promise((resolve) => {
-        lost = resolve;
-      }),
-    stop() {
-      server.close();
-      for (const socket of sockets) {
-        socket.destroy();
-      }
-    },
-  };
+  wire.port = (server.address() as AddressInfo).port;
+  return wire;
 }

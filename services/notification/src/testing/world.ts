@@ -84,6 +84,8 @@ export async function startWorld(): Promise<World> {
         SMTP_HOST: "127.0.0.1",
         SMTP_PORT: String(wire.port),
         MAIL_FROM: "The shop <shop@example.org>",
+        RESEND_INTERVAL_MS: "100",
+        RESEND_AFTER_MS: "100",
       }),
     async mailsTo(address) {
       const { mails } = (await ask(`/api/mails?to=${encodeURIComponent(address)}`)) as { mails: SunkMail[] };
