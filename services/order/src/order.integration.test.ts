@@ -680,6 +680,17 @@ describe("whatever is sent", () => {
   });
 });
 
+test("while MySQL hangs an order gets 503, and the next is accepted when it goes on", async () => {
+  mysql.freeze();
+  try {
+    const answer = await place(newCustomer());
+    expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+  } finally {
+    mysql.thaw();
+  }
+  await until("orders to be accepted", async () => (await place(newCustomer())).status === 201);
+});
+
 test("no token is ever logged", () => {
   expect(order.logged.length).toBeGreaterThan(0);
   expect(order.logged.join("\n")).not.toMatch(/eyJ[\w-]+\.[\w-]+\./);
