@@ -30,6 +30,13 @@ export interface Round {
   drainedAfterMs: number;
 }
 
+/** How long is measured. */
+export interface Times {
+  roundMs: number;
+  /** How long the service takes orders before the rounds. */
+  warmUpMs: number;
+}
+
 /** What `lab bench orders` measures. */
 export interface OrdersBenchmark {
   /** Medians of the rounds. */
@@ -40,10 +47,7 @@ export interface OrdersBenchmark {
   /** The lowest and the highest of the rounds. */
   spread: { ordersPerSecond: [number, number]; transactionsPerSecond: [number, number] };
   rounds: Round[];
-  settings: {
-    roundSeconds: number;
-    /** How long the service took orders before the rounds. */
-    warmUpSeconds: number;
+  settings: Times & {
     /** Customers who order at the same time. */
     clients: number;
     /** To MySQL, of the order service and of the transactions without it. */
@@ -57,7 +61,8 @@ export interface OrdersBenchmark {
 }
 
 const roundCount = 3;
-const warmUpMs = 1000;
+/** Enough for the loop that makes the transactions. */
+const transactionsWarmUpMs = 500;
 const clients = 32;
 const mailPace = { ordersPerSecond: 10, orders: 100 };
 const { MYSQL_CONNECTIONS: connections } = mysqlEnvironment.pick({ MYSQL_CONNECTIONS: true }).parse({});
@@ -76,7 +81,7 @@ const drainPollMs = 10;
 export async function benchOrders(
   stack: Stack,
   outputs: Outputs,
-  roundSeconds: number,
+  times: Times,
   signal: AbortSignal,
 ): Promise<OrdersBenchmark> {
   await refuseUnhealthy(stack, outputs, pipeline, signal);
@@ -85,7 +90,7 @@ export async function benchOrders(
       onProgress: (left) => say(`  waiting until ${left} events of earlier orders are handled`),
       signal,
     });
-    const measured = await measure(stack, outputs, manager, roundSeconds, signal);
+    const measured = await measure(stack, outputs, manager, times, signal);
     await untilConsumersIdle(manager, {
       onProgress: (left) => say(`  the shop works the orders off: ${left} events are left`),
       signal,
@@ -98,7 +103,7 @@ async function measure(
   stack: Stack,
   outputs: Outputs,
   manager: JetStreamManager,
-  roundSeconds: number,
+  times: Times,
   signal: AbortSignal,
 ): Promise<OrdersBenchmark> {
   const origin = await originOf(stack, outputs, "order");
@@ -107,18 +112,22 @@ async function measure(
   const shoppers = await registerShoppers(outputs, 2 * clients);
   const shopping: Shopping = { origin, ...shoppers };
   const scratch = await createScratch(mysql, connections);
-  const warmUpSeconds = roundCount * roundSeconds;
   try {
     say("  from order to mail");
     const timesMs = await mailTimesMs(shopping, outputs.urls.mail, mailPace, signal);
     const rounds = await whileConsumersPause(manager, async () => {
       // V8 compiles the service's code bit by bit, over its first ten thousand orders. That of the transactions is a loop.
-      await orderFor(shopping, clients, warmUpSeconds * 1000);
-      await round(scratch.pool, shopping, shoppers.userIds, warmUpMs);
+      await orderFor(shopping, clients, times.warmUpMs);
+      await transactFor(
+        scratch.pool,
+        { lines: shopping.lines, userIds: shoppers.userIds },
+        connections,
+        transactionsWarmUpMs,
+      );
       const measured: Round[] = [];
       while (measured.length < roundCount) {
         signal.throwIfAborted();
-        const result = await round(scratch.pool, shopping, shoppers.userIds, roundSeconds * 1000);
+        const result = await round(scratch.pool, shopping, shoppers.userIds, times.roundMs);
         say(
           `  round ${measured.length + 1}: ${result.transactionsPerSecond} transactions/s, ` +
             `${result.ordersPerSecond} orders/s`,
@@ -132,8 +141,7 @@ async function measure(
       acceptToMailMs: timesOf(timesMs),
       rounds,
       settings: {
-        roundSeconds,
-        warmUpSeconds,
+        ...times,
         clients,
         connections,
         flushAtCommit: await flushAtCommit(scratch.pool),

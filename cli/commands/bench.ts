@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { benchOrders, type OrdersBenchmark } from "../bench/orders.ts";
+import { benchOrders, type OrdersBenchmark, type Times } from "../bench/orders.ts";
 import { benchUp, type UpBenchmark } from "../bench/up.ts";
 import { interruptible } from "../interruptible.ts";
 import { size } from "../machine.ts";
@@ -32,20 +32,21 @@ function ordersCommand(): Command {
     .description(
       "orders that the order service accepts a second, beside its transactions alone; and the time until the mail",
     )
-    .option("--seconds <n>", "how long a round is", wholeNumber(1, 60), 1)
+    .option("--round-ms <ms>", "how long a round is", wholeNumber(100, 60_000), 1000)
+    .option("--warm-up-ms <ms>", "how long the service takes orders before", wholeNumber(0, 60_000), 5000)
     .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
       `
-A second measured is some hundred orders, and the shop takes longer to pay for them and to write the mails than the order
+A second is some thousand orders, and the shop takes longer to pay for them and to write the mails than the order
 service to accept them: the command ends when it has. The customers, their orders and mails stay, and two products of the
 category "measurement"; whatever else is made for the measurement is removed.`,
     )
-    .action(async (options: { seconds: number }, command: Command) => {
+    .action(async ({ roundMs, warmUpMs }: Times, command: Command) => {
       const stack = stackOf(command);
       const outputs = await outputsOf(stack);
       const result = await interruptible(
-        (signal) => benchOrders(stack, outputs, options.seconds, signal),
+        (signal) => benchOrders(stack, outputs, { roundMs, warmUpMs }, signal),
         "the shop still works off what was ordered: ./lab queue shows how much",
       );
       printResult(wantsJson(command), result, () => describeOrders(result));
@@ -62,8 +63,7 @@ function describeOrders({
   settings,
 }: OrdersBenchmark): string {
   const together = median(rounds.map(({ ordersPerTransaction }) => ordersPerTransaction));
-  const { roundSeconds, warmUpSeconds, clients, connections, flushAtCommit, mails, mailOrdersPerSecond } =
-    settings;
+  const { roundMs, warmUpMs, clients, connections, flushAtCommit, mails, mailOrdersPerSecond } = settings;
   return [
     table(
       ["what", "measured", "of the rounds"],
@@ -76,7 +76,7 @@ function describeOrders({
       ],
     ),
     "",
-    `Rounds of ${roundSeconds} s, after ${warmUpSeconds} s of orders; ${clients} customers at once; ${connections} connections to MySQL either way, ` +
+    `Rounds of ${seconds(roundMs)}, after ${seconds(warmUpMs)} of orders; ${clients} customers at once; ${connections} connections to MySQL either way, ` +
       `innodb_flush_log_at_trx_commit = ${flushAtCommit}.`,
     `The transactions hold one order each. The service commits orders that come at the same time together: ${together} in one.`,
     `Other services get no events meanwhile. The time until the mail is of ${mails} orders, ${mailOrdersPerSecond} a second, with all services.`,
