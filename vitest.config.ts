@@ -32,7 +32,6 @@ export default defineConfig({
           include: ["tests/**/*.e2e.test.ts"],
           exclude: outside,
           fileParallelism: false,
-          bail: 1,
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },
