@@ -1,8 +1,15 @@
+import { createRoute, z } from "@hono/zod-openapi";
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import { z } from "zod";
+import {
+  type ApiDocument,
+  operationsOf,
+  resolved,
+  type Schema,
+} from "../../../tests/support/fuzz/operations.ts";
 import { createApp } from "./app.ts";
 import { EnvironmentError, readEnvironment } from "./environment.ts";
+import { reply } from "./openapi.ts";
 import { defineService } from "./run.ts";
 import { together } from "./together.ts";
 
@@ -27,6 +34,11 @@ function serviceOf(area: string, closed: string[] = [], away?: () => boolean) {
         },
       });
       app.get(`/api/${area}/:id`, (c) => c.text(environment.GREETING.repeat(environment.TIMES)));
+      const thing = z.object({ [area]: z.string() }).openapi("Thing");
+      app.openapi(
+        createRoute({ method: "get", path: `/api/${area}`, responses: reply(200, "It", thing) }),
+        (c) => c.json({ [area]: "" }, 200),
+      );
       return { app, close: async () => void closed.push(environment.SERVICE_NAME) };
     },
   });
@@ -93,4 +105,25 @@ test("two services can't own the same paths", async () => {
   await expect(start(both, { BOOKS__GREETING: "", LIBRARY__GREETING: "" })).rejects.toThrow(
     "books and library both have routes below /api/books",
   );
+});
+
+test("one document describes all, and keeps apart what two call by one name", async () => {
+  const { app } = await start(together({ books: serviceOf("books"), "card-index": serviceOf("cards") }), {
+    BOOKS__GREETING: "",
+    CARD_INDEX__GREETING: "",
+  });
+  const document = (await (await app.request("/openapi.json")).json()) as ApiDocument;
+  expect(document).toMatchObject({
+    openapi: "3.1.0",
+    info: { title: "all" },
+    components: { securitySchemes: { bearer: { scheme: "bearer" } } },
+  });
+  const fields = operationsOf(document).map(({ path, responses }) => {
+    const schema = responses[200]?.["application/json"] as Schema;
+    return [path, Object.keys(resolved(document, schema).properties ?? {})];
+  });
+  expect(fields).toEqual([
+    ["/api/books", ["books"]],
+    ["/api/cards", ["cards"]],
+  ]);
 });

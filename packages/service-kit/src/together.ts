@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { createApp } from "./app.ts";
 import type { CommonEnvironment } from "./environment.ts";
+import { type ApiDocument, joinDocuments } from "./join-documents.ts";
 import { type Context, type Running, runService, type Service } from "./run.ts";
 
 type Module = Running & { name: string };
@@ -74,7 +75,7 @@ function commonOf({ ENVIRONMENT, INSTANCE_ID, LOG_LEVEL }: CommonEnvironment) {
   return { ENVIRONMENT, INSTANCE_ID, LOG_LEVEL };
 }
 
-/** One front with health, metrics and 404; a module answers what lies in its areas, as it came to the process. */
+/** One front with health, metrics, one document and 404; a module answers what lies in its areas, as it came to the process. */
 function appOf({ environment, log, isStopping }: Context<Record<string, unknown>>, modules: Module[]): Hono {
   const owners = ownersOf(modules);
   const front = createApp({
@@ -91,8 +92,16 @@ function appOf({ environment, log, isStopping }: Context<Record<string, unknown>
     );
     return c.text(joinMetrics(await Promise.all(texts)));
   });
+  app.get("/openapi.json", async (c) => {
+    const documents = modules.map(async ({ name, app }) => [name, await documentOf(app)] as const);
+    return c.json(joinDocuments(await documentOf(front), Object.fromEntries(await Promise.all(documents))));
+  });
   app.all("*", (c) => (owners.get(areaOf(c.req.path)) ?? front).fetch(c.req.raw, c.env));
   return app;
+}
+
+async function documentOf(app: Pick<Running["app"], "request">): Promise<ApiDocument> {
+  return (await (await app.request("/openapi.json")).json()) as ApiDocument;
 }
 
 async function beReady({ app }: Module): Promise<void> {

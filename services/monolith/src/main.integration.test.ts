@@ -131,6 +131,13 @@ test("it does not start with an empty port or address, and names each", async ()
   ).toEqual(names.sort());
 });
 
+test("one document describes what they all answer", async () => {
+  const { paths } = (await (await fetch(`${monolith.url}/openapi.json`)).json()) as { paths: object };
+  for (const path of ["/api/users/login", "/api/products/{sku}", "/api/cart/merge", "/api/social/path"]) {
+    expect(Object.keys(paths)).toContain(path);
+  }
+});
+
 test("it lives, and says which of its stores are away", async () => {
   expect((await fetch(`${monolith.url}/livez`)).status).toBe(200);
   const ready = await fetch(`${monolith.url}/readyz`);
