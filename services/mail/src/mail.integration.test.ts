@@ -6,6 +6,8 @@ import { text } from "node:stream/consumers";
 import { createTransport, type SendMailOptions } from "nodemailer";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type ServiceProcess, startService } from "../../../tests/servers/service.ts";
+import { fuzz } from "../../../tests/support/fuzz/check.ts";
+import type { ApiDocument } from "../../../tests/support/fuzz/operations.ts";
 import type { Mail } from "./store.ts";
 
 interface Page {
@@ -86,6 +88,15 @@ test("keeps a mail, and gives it by the address that it was sent to", async () =
   const answer = await fetch(`${sink.url}/api/mails/${found[0]?.seq}`);
   expect(await answer.json()).toMatchObject({ subject: "Grüße", text: expect.stringMatching(/^Ja\.\s*$/) });
   expect((await mails()).total).toBe(2);
+});
+
+test("no input makes it fail, and it answers as its document says", async () => {
+  await send({ messageId: "<1@shop>" });
+  const document = (await (await fetch(`${sink.url}/openapi.json`)).json()) as ApiDocument;
+  const options = { runs: 40, seed: 20_251_028, tokens: [""], backendUp: true };
+  const { statuses, violations } = await fuzz({ origin: sink.url, document, ...options });
+  expect(violations).toEqual([]);
+  expect(statuses[200]).toBeGreaterThan(0);
 });
 
 test("keeps one mail for each Message-ID, and counts what comes again", async () => {

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type ServiceProcess, startService } from "../../../tests/servers/service.ts";
+import { fuzz } from "../../../tests/support/fuzz/check.ts";
+import type { ApiDocument } from "../../../tests/support/fuzz/operations.ts";
 
 const key = "key-of-the-tests-0123456789";
 
@@ -214,6 +216,25 @@ test("the same seed gives the same failures", async () => {
   expect(await run(8)).not.toEqual(first);
   expect(await (await ask("/v1/behaviour")).json()).toMatchObject({ failureRate: 0.3, seed: 8 });
   expect((await ask("/v1/behaviour", { method: "PUT", body: '{"failureRate": 2}' })).status).toBe(400);
+});
+
+test.each([
+  ["with the key", key, 201],
+  ["without", "", 401],
+])("no input makes it fail, and it answers as its document says: %s", async (_, token, expected) => {
+  const document = (await (await ask("/openapi.json")).json()) as ApiDocument;
+  const { statuses, violations } = await fuzz({
+    origin: provider.url,
+    document,
+    runs: 40,
+    seed: 20_251_028,
+    tokens: [token],
+    // It would fail as it is told to.
+    except: token === "" ? [] : ["PUT /v1/behaviour"],
+    backendUp: true,
+  });
+  expect(violations).toEqual([]);
+  expect(statuses[expected]).toBeGreaterThan(0);
 });
 
 test("kill -9 in the midst of charges keeps every one that was answered for", async () => {
