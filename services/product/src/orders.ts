@@ -20,8 +20,11 @@ interface First {
   by: "payment" | "cancellation";
 }
 
-/** How many orders are remembered, so that a payment which follows soon need not look its order up. */
-const maxRemembered = 10_000;
+/**
+ * How many orders are remembered, so that a payment which follows soon need not look its order up: more than wait in the queue
+ * after a busy minute, at some hundred bytes each. The embedded stand-in for MongoDB goes through all orders to find one.
+ */
+const maxRemembered = 50_000;
 
 /** Reserves what orders are of once they are paid, and gives it back when they are cancelled. */
 export class Orders {
