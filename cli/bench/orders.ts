@@ -1,22 +1,21 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { JetStreamManager } from "@nats-io/jetstream";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { mysqlEnvironment } from "../../packages/mysql/src/environment.ts";
 import { cleanUp } from "../clean-up.ts";
 import { LabError } from "../errors.ts";
-import { pipeline, refuseUnhealthy } from "../healthy.ts";
 import { registerShoppers } from "../load/shoppers.ts";
-import { originOf } from "../origin.ts";
+import { originsOf } from "../origin.ts";
 import { say } from "../output.ts";
-import type { Outputs } from "../outputs.ts";
+import { type Outputs, outputsOf } from "../outputs.ts";
 import { withOperator } from "../queue/operator.ts";
 import type { Stack } from "../stack.ts";
 import { median, percentile } from "../statistics.ts";
-import { untilConsumersIdle, whileConsumersPause } from "./orders/consumers.ts";
+import { pauseConsumers } from "./orders/consumers.ts";
 import { orderFor, type Shopping } from "./orders/load.ts";
 import { mailTimesMs } from "./orders/mail-times.ts";
 import { createScratch } from "./orders/scratch.ts";
 import { transactFor } from "./orders/transactions.ts";
+import { withThrowawayStack } from "./throwaway-stack.ts";
 
 /** One round of each. */
 export interface Round {
@@ -30,8 +29,10 @@ export interface Round {
   drainedAfterMs: number;
 }
 
-/** How long is measured. */
-export interface Times {
+/** What is measured, and for how long. */
+export interface OrdersBenchmarkOptions {
+  /** How many instances the order service has. */
+  instances: number;
   roundMs: number;
   /** How long the service takes orders before the rounds. */
   warmUpMs: number;
@@ -47,7 +48,7 @@ export interface OrdersBenchmark {
   /** The lowest and the highest of the rounds. */
   spread: { ordersPerSecond: [number, number]; transactionsPerSecond: [number, number] };
   rounds: Round[];
-  settings: Times & {
+  settings: OrdersBenchmarkOptions & {
     /** Customers who order at the same time. */
     clients: number;
     /** To MySQL, of the order service and of the transactions without it. */
@@ -65,83 +66,65 @@ const roundCount = 3;
 const transactionsWarmUpMs = 500;
 const clients = 32;
 const mailPace = { ordersPerSecond: 10, orders: 100 };
-const { MYSQL_CONNECTIONS: connections } = mysqlEnvironment.pick({ MYSQL_CONNECTIONS: true }).parse({});
+const { MYSQL_CONNECTIONS: connectionsEach } = mysqlEnvironment.pick({ MYSQL_CONNECTIONS: true }).parse({});
 const drainWithinMs = 60_000;
 const drainPollMs = 10;
 
 /**
  * Measures how many orders a second the order service accepts, beside its own transactions without the service around them; and
- * how long it takes from an order to its mail. Then waits until the shop has worked the orders off.
+ * how long it takes from an order to its mail. On a stack of its own, which is gone afterwards: what is ordered in a second would
+ * keep a shop busy for a minute.
  *
  * The other services get no events while rounds are measured: what they do with an order has its time, and is no part of
  * accepting it.
  *
- * @throws LabError when the stack is not healthy, or does not get on with the orders
+ * @throws LabError when the stack does not come up, or orders are refused
  */
-export async function benchOrders(
-  stack: Stack,
-  outputs: Outputs,
-  times: Times,
-  signal: AbortSignal,
-): Promise<OrdersBenchmark> {
-  await refuseUnhealthy(stack, outputs, pipeline, signal);
-  return await withOperator(stack, outputs, async (manager) => {
-    await untilConsumersIdle(manager, {
-      onProgress: (left) => say(`  waiting until ${left} events of earlier orders are handled`),
-      signal,
-    });
-    const measured = await measure(stack, outputs, manager, times, signal);
-    await untilConsumersIdle(manager, {
-      onProgress: (left) => say(`  the shop works the orders off: ${left} events are left`),
-      signal,
-    });
-    return measured;
+export function benchOrders(options: OrdersBenchmarkOptions, signal: AbortSignal): Promise<OrdersBenchmark> {
+  const settings = { "lab:instances": { order: options.instances } };
+  return withThrowawayStack(settings, signal, async ({ stack, lab }) => {
+    await lab("up");
+    return await measure(stack, await outputsOf(stack), options, signal);
   });
 }
 
 async function measure(
   stack: Stack,
   outputs: Outputs,
-  manager: JetStreamManager,
-  times: Times,
+  options: OrdersBenchmarkOptions,
   signal: AbortSignal,
 ): Promise<OrdersBenchmark> {
-  const origin = await originOf(stack, outputs, "order");
-  const { mysql } = outputs.credentials;
+  const connections = options.instances * connectionsEach;
   say("  registering customers");
   const shoppers = await registerShoppers(outputs, 2 * clients);
-  const shopping: Shopping = { origin, ...shoppers };
-  const scratch = await createScratch(mysql, connections);
+  const shopping: Shopping = { origins: await originsOf(stack, outputs, "order"), ...shoppers };
+  const scratch = await createScratch(outputs.credentials.mysql, connections);
   try {
     say("  from order to mail");
     const timesMs = await mailTimesMs(shopping, outputs.urls.mail, mailPace, signal);
-    const rounds = await whileConsumersPause(manager, async () => {
-      // V8 compiles the service's code bit by bit, over its first ten thousand orders. That of the transactions is a loop.
-      await orderFor(shopping, clients, times.warmUpMs);
-      await transactFor(
-        scratch.pool,
-        { lines: shopping.lines, userIds: shoppers.userIds },
-        connections,
-        transactionsWarmUpMs,
+    await withOperator(stack, outputs, pauseConsumers);
+    say("  warming up");
+    const { lines, userIds } = shoppers;
+    const transact = (forMs: number) => transactFor(scratch.pool, { lines, userIds }, connections, forMs);
+    // V8 compiles the service's code bit by bit, over its first ten thousand orders. That of the transactions is a loop.
+    await orderFor(shopping, clients, options.warmUpMs);
+    await transact(transactionsWarmUpMs);
+    const rounds: Round[] = [];
+    while (rounds.length < roundCount) {
+      signal.throwIfAborted();
+      const result = await round(scratch.pool, shopping, transact, options.roundMs);
+      rounds.push(result);
+      say(
+        `  round ${rounds.length}: ${result.transactionsPerSecond} transactions/s, ` +
+          `${result.ordersPerSecond} orders/s`,
       );
-      const measured: Round[] = [];
-      while (measured.length < roundCount) {
-        signal.throwIfAborted();
-        const result = await round(scratch.pool, shopping, shoppers.userIds, times.roundMs);
-        say(
-          `  round ${measured.length + 1}: ${result.transactionsPerSecond} transactions/s, ` +
-            `${result.ordersPerSecond} orders/s`,
-        );
-        measured.push(result);
-      }
-      return measured;
-    });
+    }
     return {
       ...summary(rounds),
       acceptToMailMs: timesOf(timesMs),
       rounds,
       settings: {
-        ...times,
+        ...options,
         clients,
         connections,
         flushAtCommit: await flushAtCommit(scratch.pool),
@@ -183,10 +166,15 @@ function timesOf(timesMs: number[]): { p50: number; p99: number } {
   return { p50: percentile(timesMs, 0.5), p99: percentile(timesMs, 0.99) };
 }
 
-async function round(scratch: Pool, shopping: Shopping, userIds: number[], forMs: number): Promise<Round> {
+async function round(
+  scratch: Pool,
+  shopping: Shopping,
+  transact: (forMs: number) => Promise<number>,
+  forMs: number,
+): Promise<Round> {
   await scratch.query("TRUNCATE outbox");
   const transactionsFromMs = performance.now();
-  const committed = await transactFor(scratch, { lines: shopping.lines, userIds }, connections, forMs);
+  const committed = await transact(forMs);
   const transactionsMs = performance.now() - transactionsFromMs;
 
   const commitsBefore = await commits(scratch);

@@ -1,17 +1,13 @@
-import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { portSpan } from "../../infra/ports.ts";
-import { freePorts } from "../../providers/host/src/ports.ts";
-import { removeFolder } from "../../providers/host/src/stop.ts";
 import { locateTools } from "../../toolchain/tools.ts";
-import { LabError } from "../errors.ts";
 import { say } from "../output.ts";
-import { environmentFrom, openStack } from "../stack.ts";
+import { environmentFrom } from "../stack.ts";
 import { bareStartMs, runningServers } from "./bare-start.ts";
 import { residentBytes } from "./memory.ts";
 import { runApart } from "./run-apart.ts";
+import { withThrowawayStack } from "./throwaway-stack.ts";
 
 /** What `lab bench up` measures: milliseconds and bytes. */
 export interface UpBenchmark {
@@ -31,42 +27,20 @@ export interface UpBenchmark {
   serversMs: Record<string, number>;
 }
 
-const stackName = "bench";
-
 /**
  * Measures a throw-away stack, which is gone afterwards, whatever happens.
  *
  * @param signal ends it early: between two steps, or the command that is under way
  */
-export async function benchUp(signal: AbortSignal): Promise<UpBenchmark> {
-  const folder = await mkdtemp(join(tmpdir(), "lab-bench-"));
-  const root = join(import.meta.dirname, "..", "..");
-  const config = join(folder, `Pulumi.${stackName}.yaml`);
-  await writeFile(config, JSON.stringify({ config: { "lab:portBase": String(await freePorts(portSpan)) } }));
-  Object.assign(process.env, { LAB_HOME: join(folder, "home"), LAB_CONFIG: config });
-  const lab = async (args: string[], stop = signal) => {
-    say(`  lab ${args.join(" ")}`);
-    const startedMs = performance.now();
-    const { exitCode, stderr } = await runApart(join(root, "lab"), [...args, "--stack", stackName], stop);
-    if (exitCode !== 0) {
-      throw new LabError(
-        "failed",
-        "bench",
-        `lab ${args.join(" ")} failed:\n${stderr}`,
-        "Mend the cause and run this again.",
-      );
-    }
-    return Math.round(performance.now() - startedMs);
-  };
-  const stack = openStack(stackName);
-  try {
-    const coldMs = await lab(["up"]);
-    await lab(["down"]);
-    const warmMs = await lab(["up"]);
-    const noopMs = await lab(["up"]);
+export function benchUp(signal: AbortSignal): Promise<UpBenchmark> {
+  return withThrowawayStack({}, signal, async ({ stack, root, folder, lab }) => {
+    const coldMs = await lab("up");
+    await lab("down");
+    const warmMs = await lab("up");
+    const noopMs = await lab("up");
     const resident = residentBytes(stack.folders.stack);
     const servers = runningServers(stack, environmentFrom(stack).ports, await locateTools());
-    await lab(["down"]);
+    await lab("down");
     const serversMs: Record<string, number> = {};
     for (const server of servers) {
       signal.throwIfAborted();
@@ -82,11 +56,7 @@ export async function benchUp(signal: AbortSignal): Promise<UpBenchmark> {
       residentBytes: resident,
       serversMs,
     };
-  } finally {
-    // Not the folder, where the stack could not be destroyed: without it nobody could.
-    await lab(["destroy", "--yes"], new AbortController().signal);
-    await removeFolder(folder);
-  }
+  });
 }
 
 async function emptyProgramNoopMs(folder: string, root: string, signal: AbortSignal): Promise<number> {

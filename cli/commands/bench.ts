@@ -1,13 +1,16 @@
+import { availableParallelism } from "node:os";
 import { Command } from "commander";
-import { benchOrders, type OrdersBenchmark, type Times } from "../bench/orders.ts";
+import { benchOrders, type OrdersBenchmark, type OrdersBenchmarkOptions } from "../bench/orders.ts";
 import { benchUp, type UpBenchmark } from "../bench/up.ts";
 import { interruptible } from "../interruptible.ts";
 import { size } from "../machine.ts";
 import { printResult, seconds, table } from "../output.ts";
-import { outputsOf } from "../outputs.ts";
 import { median } from "../statistics.ts";
 import { installMissingTools } from "../tool-progress.ts";
-import { stackOf, wantsJson, wholeNumber } from "./options.ts";
+import { wantsJson, wholeNumber } from "./options.ts";
+
+/** One process for each core, as Node.js services are scaled; more than four are more than the rest of the shop can bear. */
+const defaultInstances = Math.min(4, availableParallelism());
 
 export function benchCommand(): Command {
   return new Command("bench")
@@ -32,23 +35,17 @@ function ordersCommand(): Command {
     .description(
       "orders that the order service accepts a second, beside its transactions alone; and the time until the mail",
     )
-    .option("--round-ms <ms>", "how long a round is", wholeNumber(100, 60_000), 1000)
-    .option("--warm-up-ms <ms>", "how long the service takes orders before", wholeNumber(0, 60_000), 5000)
+    .option("--instances <n>", "instances of the order service", wholeNumber(1, 8), defaultInstances)
+    .option("--round-ms <ms>", "how long a round is", wholeNumber(100, 60_000), 2000)
+    .option("--warm-up-ms <ms>", "how long the service takes orders before", wholeNumber(0, 60_000), 10_000)
     .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
-      `
-A second is some thousand orders, and the shop takes longer to pay for them and to write the mails than the order
-service to accept them: the command ends when it has. The customers, their orders and mails stay, and two products of the
-category "measurement"; whatever else is made for the measurement is removed.`,
+      "\nIt brings up a stack of its own, which is gone afterwards; others that run take part of the machine.",
     )
-    .action(async ({ roundMs, warmUpMs }: Times, command: Command) => {
-      const stack = stackOf(command);
-      const outputs = await outputsOf(stack);
-      const result = await interruptible(
-        (signal) => benchOrders(stack, outputs, { roundMs, warmUpMs }, signal),
-        "the shop still works off what was ordered: ./lab queue shows how much",
-      );
+    .action(async ({ instances, roundMs, warmUpMs }: OrdersBenchmarkOptions, command: Command) => {
+      await installMissingTools();
+      const result = await interruptible((signal) => benchOrders({ instances, roundMs, warmUpMs }, signal));
       printResult(wantsJson(command), result, () => describeOrders(result));
     });
 }
@@ -63,7 +60,8 @@ function describeOrders({
   settings,
 }: OrdersBenchmark): string {
   const together = median(rounds.map(({ ordersPerTransaction }) => ordersPerTransaction));
-  const { roundMs, warmUpMs, clients, connections, flushAtCommit, mails, mailOrdersPerSecond } = settings;
+  const { instances, roundMs, warmUpMs, clients, connections, flushAtCommit, mails, mailOrdersPerSecond } =
+    settings;
   return [
     table(
       ["what", "measured", "of the rounds"],
@@ -76,8 +74,8 @@ function describeOrders({
       ],
     ),
     "",
-    `Rounds of ${seconds(roundMs)}, after ${seconds(warmUpMs)} of orders; ${clients} customers at once; ${connections} connections to MySQL either way, ` +
-      `innodb_flush_log_at_trx_commit = ${flushAtCommit}.`,
+    `Rounds of ${seconds(roundMs)}, after ${seconds(warmUpMs)} of orders; ${clients} customers at once; instances of the order service: ${instances}; ` +
+      `${connections} connections to MySQL either way, innodb_flush_log_at_trx_commit = ${flushAtCommit}.`,
     `The transactions hold one order each. The service commits orders that come at the same time together: ${together} in one.`,
     `Other services get no events meanwhile. The time until the mail is of ${mails} orders, ${mailOrdersPerSecond} a second, with all services.`,
   ].join("\n");

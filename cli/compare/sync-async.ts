@@ -6,7 +6,7 @@ import { PaidMails } from "../load/mails.ts";
 import { type PlacedOrder, placeOrder } from "../load/place-order.ts";
 import { registerShoppers, type Shoppers } from "../load/shoppers.ts";
 import { slowProvider } from "../load/slow-provider.ts";
-import { originOf } from "../origin.ts";
+import { originsOf } from "../origin.ts";
 import { say } from "../output.ts";
 import type { Outputs } from "../outputs.ts";
 import { scaleJobs } from "../scaling.ts";
@@ -104,8 +104,8 @@ export async function compareSyncAsync(
       outputs,
       options,
       origins: {
-        async: await originOf(stack, outputs, "order"),
-        sync: await originOf(stack, outputs, "order-sync"),
+        async: (await originsOf(stack, outputs, "order"))[0],
+        sync: (await originsOf(stack, outputs, "order-sync"))[0],
       },
       shoppers,
       mails: await PaidMails.watch(outputs.urls.mail),

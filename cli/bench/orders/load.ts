@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { Pool } from "undici";
+import { BalancedPool, type Dispatcher } from "undici";
 
 /** What customers of the load order. */
 export interface Shopping {
-  /** Of the order service's instance. */
-  origin: string;
+  /** Of the order service's instances, which share the orders. */
+  origins: readonly string[];
   /** A token for each customer; they order in turn. */
   tokens: readonly string[];
   lines: ReadonlyArray<{ sku: string; quantity: number }>;
@@ -17,10 +17,10 @@ export interface LoadResult {
   refused: Record<number, number>;
 }
 
-/** Orders over so many connections, each again as soon as it has its answer, for a while. */
-export async function orderFor(shopping: Shopping, connections: number, forMs: number): Promise<LoadResult> {
-  const { origin, tokens, lines } = shopping;
-  const pool = new Pool(origin, { connections });
+/** Has so many customers order at the same time, each again as soon as it has its answer, for a while. */
+export async function orderFor(shopping: Shopping, customers: number, forMs: number): Promise<LoadResult> {
+  const { origins, tokens, lines } = shopping;
+  const pool = new BalancedPool([...origins], { connections: customers });
   const body = JSON.stringify({ lines });
   const result: LoadResult = { accepted: 0, refused: {} };
   const endMs = performance.now() + forMs;
@@ -36,14 +36,14 @@ export async function orderFor(shopping: Shopping, connections: number, forMs: n
     }
   }
   try {
-    await Promise.all(Array.from({ length: connections }, customer));
+    await Promise.all(Array.from({ length: customers }, customer));
   } finally {
     await pool.close();
   }
   return result;
 }
 
-async function order(pool: Pool, token: string, body: string): Promise<number> {
+async function order(pool: Dispatcher, token: string, body: string): Promise<number> {
   try {
     const answer = await pool.request({
       method: "POST",

@@ -18,7 +18,7 @@ const withinMs = 60_000;
  * @returns how long it took from each acceptance, as the customer sees it, until the mail server had the mail, in milliseconds
  */
 export async function mailTimesMs(
-  { origin, tokens, lines }: Shopping,
+  { origins, tokens, lines }: Shopping,
   sinkUrl: string,
   pace: Pace,
   signal: AbortSignal,
@@ -29,7 +29,13 @@ export async function mailTimesMs(
   for (let index = 0; index < pace.orders; index++) {
     const dueMs = startedMs + (index * 1000) / pace.ordersPerSecond;
     await delay(Math.max(0, dueMs - performance.now()), undefined, { signal });
-    answers.push(placeOrder({ origin, token: tokens[index % tokens.length] as string, lines }));
+    answers.push(
+      placeOrder({
+        origin: origins[index % origins.length] as string,
+        token: tokens[index % tokens.length] as string,
+        lines,
+      }),
+    );
   }
   const accepted = new Map(
     (await Promise.all(answers))
