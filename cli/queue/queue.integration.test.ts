@@ -36,6 +36,9 @@ test("a dead letter can be looked at, and its event handled at last", async () =
   messaging = connectMessaging({ environment: nats.environmentOf("operator"), name: "test", log });
   await until("the streams", async () => (await readQueue(operator.manager)).streams.length === 2);
   expect(await readDeadLetters(operator.manager)).toEqual([]);
+  // Somebody who looks on is no service.
+  await operator.manager.consumers.add("SHOP", { ack_policy: "none" });
+  expect((await readQueue(operator.manager)).services).toEqual([]);
   let isMended = false;
   const handled: string[] = [];
   messaging.consume({

@@ -10,9 +10,10 @@ export async function readQueue(manager: JetStreamManager): Promise<QueueReport>
   return reportOf(streams, isThere ? await readConsumers(manager) : []);
 }
 
-/** The consumers of the shop's events, as the server has them. */
-export function readConsumers(manager: JetStreamManager): Promise<ConsumerInfo[]> {
-  return collect(manager.consumers.list(shopStream));
+/** The services' consumers of the shop's events, as the server has them; who only looks on has none that lasts. */
+export async function readConsumers(manager: JetStreamManager): Promise<ConsumerInfo[]> {
+  const all = await collect(manager.consumers.list(shopStream));
+  return all.filter(({ config }) => config.durable_name !== undefined);
 }
 
 async function collect<T>(pages: AsyncIterable<T>): Promise<T[]> {
