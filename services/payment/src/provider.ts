@@ -30,15 +30,18 @@ export interface ProviderOptions {
   timeoutMs: number;
 }
 
+/** As events and rows can hold it: what is longer can't be written down, and so is no usable answer. */
+const providersId = z.string().min(1).max(64);
+
 const chargeSchema = z.object({
-  id: z.string().min(1).max(100),
+  id: providersId,
   reference: z.string(),
   amountCents: z.number().int(),
   status: z.enum(["captured", "declined"]),
   reason: z.string().optional(),
 });
 
-const refundSchema = z.object({ id: z.string().min(1).max(100) });
+const refundSchema = z.object({ id: providersId });
 
 /** Errors of a connection that never came to be (https://nodejs.org/api/errors.html#common-system-errors). */
 const neverConnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"]);
