@@ -30,7 +30,7 @@ export interface ProviderOptions {
   timeoutMs: number;
 }
 
-/** As events and rows can hold it: what is longer can't be written down, and so is no usable answer. */
+/** As events can hold it: what is longer can't be written down, and so is no usable answer. */
 const providersId = z.string().min(1).max(64);
 
 const chargeSchema = z.object({
