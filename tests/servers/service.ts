@@ -2,12 +2,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { remotePortsOf } from "../../providers/host/src/ports.ts";
 
 /** A service of the shop as a process of its own. */
 export interface ServiceProcess {
   /** Such as `http://127.0.0.1:41234`. */
   url: string;
   port: number;
+  /** Whether it has a connection to a port, wherever. */
+  isConnectedTo(port: number): boolean;
   /** What it has logged so far: one JSON object a line. */
   logged: string[];
   /** SIGTERM, and its exit code. */
@@ -41,6 +44,7 @@ export async function startService(
   return {
     url: `http://127.0.0.1:${port}`,
     port,
+    isConnectedTo: (remote) => remotePortsOf(child.pid as number).has(remote),
     logged,
     async stop() {
       child.kill("SIGTERM");

@@ -1,8 +1,7 @@
-import { readdirSync, readlinkSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Ports } from "../../../infra/ports.ts";
-import { readProc } from "../../../providers/host/src/identity.ts";
-import { holdersOf } from "../../../providers/host/src/ports.ts";
+import { holdersOf, remotePortsOf } from "../../../providers/host/src/ports.ts";
 import { residentBytesOf } from "../../bench/memory.ts";
 import type { Instance } from "../../cluster.ts";
 
@@ -50,32 +49,9 @@ const servers = {
   nats: "NATS",
 } as const satisfies Partial<Record<keyof Ports, string>>;
 
-/** The state `ESTABLISHED` in `/proc/net/tcp` (proc(5)). */
-const established = "01";
-
 function connectionsOf(pid: number, ports: Ports): string[] {
-  const sockets = new Set(
-    readdirSync(`/proc/${pid}/fd`).map((descriptor) => readLink(`/proc/${pid}/fd/${descriptor}`)),
-  );
-  const remote = new Set<number>();
-  for (const file of ["tcp", "tcp6"]) {
-    for (const line of (readProc(pid, `net/${file}`) ?? "").split("\n").slice(1)) {
-      const [, , peer, state, , , , , , inode] = line.trim().split(/\s+/);
-      if (state === established && sockets.has(`socket:[${inode}]`)) {
-        remote.add(Number.parseInt(peer?.split(":")[1] ?? "", 16));
-      }
-    }
-  }
+  const remote = remotePortsOf(pid);
   return Object.entries(servers)
     .filter(([port]) => remote.has(ports[port as keyof typeof servers]))
     .map(([, server]) => server);
-}
-
-/** A descriptor may be closed while one looks. */
-function readLink(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { describeHolder, holdersOf } from "./ports.ts";
+import { describeHolder, holdersOf, remotePortsOf } from "./ports.ts";
 
 const servers: Server[] = [];
 
@@ -56,6 +56,7 @@ test("a port that only talks to another is free", async () => {
   await once(socket, "connect");
   const local = socket.localPort as number;
   expect(holdersOf([local])).toEqual([]);
+  expect(remotePortsOf(process.pid)).toContain(port);
   socket.destroy();
 });
 

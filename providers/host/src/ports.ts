@@ -11,8 +11,8 @@ export interface Holder {
   command?: string;
 }
 
-/** The state `LISTEN` in `/proc/net/tcp` (proc(5)). */
-const listening = "0A";
+/** The states `LISTEN` and `ESTABLISHED` in `/proc/net/tcp` (proc(5)). */
+const [listening, established] = ["0A", "01"];
 
 /** Those of the ports that something listens on, and what. */
 export function holdersOf(ports: readonly number[]): Holder[] {
@@ -37,19 +37,39 @@ function firstOf(pids: number[]): Pick<Holder, "pid" | "command"> {
   return pid === undefined ? {} : { pid, command: commandOf(pid) };
 }
 
+/** The ports that a process is connected to, wherever. */
+export function remotePortsOf(pid: number): Set<number> {
+  const own = new Set(openSocketsOf(pid));
+  return new Set(
+    tcpSockets()
+      .filter(({ socket, state }) => state === established && own.has(socket))
+      .map(({ remotePort }) => remotePort),
+  );
+}
+
 /** The sockets that listen on one of the ports. */
 function listeningSockets(ports: readonly number[]): Map<string, number> {
-  const sockets = new Map<string, number>();
-  for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) {
-    for (const line of linesOf(file)) {
-      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
-      const port = Number.parseInt(local?.split(":")[1] ?? "", 16);
-      if (state === listening && inode !== undefined && ports.includes(port)) {
-        sockets.set(`socket:[${inode}]`, port);
-      }
-    }
-  }
-  return sockets;
+  return new Map(
+    tcpSockets()
+      .filter(({ state, localPort }) => state === listening && ports.includes(localPort))
+      .map(({ socket, localPort }) => [socket, localPort]),
+  );
+}
+
+interface TcpSocket {
+  /** As a descriptor that is open for it names it. */
+  socket: string;
+  state: string | undefined;
+  localPort: number;
+  remotePort: number;
+}
+
+function tcpSockets(): TcpSocket[] {
+  const portOf = (address = "") => Number.parseInt(address.split(":")[1] ?? "", 16);
+  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap(linesOf).map((line) => {
+    const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/);
+    return { socket: `socket:[${inode}]`, state, localPort: portOf(local), remotePort: portOf(remote) };
+  });
 }
 
 /** A holder in words: `port 18000 is taken by process 4711 (consul agent …)`. */
@@ -72,15 +92,29 @@ function linesOf(file: string): string[] {
   }
 }
 
-function* openSockets(): Generator<[socket: string, pid: number]> {
-  for (const pid of processes()) {
+function openSockets(): Array<[socket: string, pid: number]> {
+  return processes().flatMap((pid) =>
+    [...openSocketsOf(pid)].map((socket): [string, number] => [socket, pid]),
+  );
+}
+
+/** What the descriptors of a process are open for. */
+function* openSocketsOf(pid: number): Generator<string> {
+  for (const descriptor of descriptorsOf(pid)) {
     try {
-      for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
-        yield [readlinkSync(`/proc/${pid}/fd/${descriptor}`), pid];
-      }
+      yield readlinkSync(`/proc/${pid}/fd/${descriptor}`);
     } catch {
-      // Gone meanwhile, or another user's.
+      // Closed while one looks.
     }
+  }
+}
+
+function descriptorsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`);
+  } catch {
+    // Gone meanwhile, or another user's.
+    return [];
   }
 }
 

@@ -192,7 +192,7 @@ describe("never charges twice", () => {
     payment = await world.startPayment({ PROVIDER_TIMEOUT_MS: "20000" });
     await world.behave({ latencyMs: 3000 });
     const order = await placed();
-    await comesTo(order.orderId, "charging");
+    await until("payment to ask the provider", () => payment.isConnectedTo(world.provider.current.port));
     world.mysql.freeze();
     try {
       // The ledger is asked without the delay, and shows the charge as soon as it is made.

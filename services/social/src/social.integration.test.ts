@@ -278,7 +278,7 @@ describe("bought by friends", () => {
 
   test("what is paid before its order is heard of is not lost", async () => {
     const [ada, ben] = [await person(), await person()];
-    await befriend(ada, ben);
+    await befriendEachOther(ada, ben);
     const order = orderOf(ben, `quick-${ada}`);
     await pay(order, { chain: "sync", lines: order.lines });
     await place({ ...order, chain: "sync" });
