@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { identify } from "../../providers/host/src/identity.ts";
 import { removeFolder, stop } from "../../providers/host/src/stop.ts";
+import { freeze } from "../support/freeze.ts";
 import { until } from "../support/until.ts";
 
 /** A server in a folder of its own. */
@@ -16,7 +17,7 @@ export interface ServerProcess {
   /** SIGKILL, as a crash would; its folder stays. */
   kill(): Promise<void>;
   /** SIGSTOP: it lives, and does nothing until `thaw`. */
-  freeze(): void;
+  freeze(): Promise<void>;
   thaw(): void;
   /** Ends it, if it runs, and removes its folder. */
   stop(): Promise<void>;
@@ -68,7 +69,7 @@ export async function createServerProcess(
       await running?.exited;
       running = undefined;
     },
-    freeze: () => void running?.child.kill("SIGSTOP"),
+    freeze: async () => freeze(running?.child.pid as number),
     thaw: () => void running?.child.kill("SIGCONT"),
     async stop() {
       running?.child.kill("SIGCONT");

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { appendFileSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { NatsServer } from "../servers/nats.ts";
+import { freeze } from "./freeze.ts";
 
 /** What an event consumer has noted. */
 export interface Note {
@@ -19,7 +20,7 @@ export interface EventConsumer {
   /** SIGKILL, noted in the journal. */
   kill(): Promise<void>;
   /** SIGSTOP: it lives, and does nothing until `thaw`. */
-  freeze(): void;
+  freeze(): Promise<void>;
   thaw(): void;
   /** SIGTERM, and its exit code. */
   stop(): Promise<number | null>;
@@ -78,7 +79,7 @@ function consumerOf(child: ChildProcess, write: (note: Note) => void): EventCons
         write({ what: "killed", key: "", orderId: "", pid, atMs: Date.now() });
       }
     },
-    freeze: () => void child.kill("SIGSTOP"),
+    freeze: () => freeze(pid),
     thaw: () => void child.kill("SIGCONT"),
     async stop() {
       child.kill("SIGTERM");

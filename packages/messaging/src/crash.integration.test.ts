@@ -130,7 +130,7 @@ test("a publish without NATS fails at once, and one that hangs fails too", async
 
   await nats.start();
   await connected();
-  nats.freeze();
+  await nats.freeze();
   await expect(messaging.publish(confirmed(1))).rejects.toThrow(MessagingAwayError);
   nats.thaw();
   await publishAtLast(confirmed(1));

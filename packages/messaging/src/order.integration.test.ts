@@ -114,7 +114,7 @@ test("an instance that was frozen does not answer for an event that another has 
   await publish(1, 7);
   await publish(2, 7);
   await until("the event to be in hand", () => notesOf("begin").length === 1);
-  frozen.freeze();
+  await frozen.freeze();
   const other = journal.startConsumer({ handleMs: 3000, ackWaitMs: 1500 });
   await until("the other to have it", () => notesOf("begin").length === 2);
   frozen.thaw();

@@ -140,7 +140,7 @@ test("a server that hangs is away, and serves again when it goes on", async () =
   const hasty = connectMysql(mysql.environmentOf("payment"), { maxSilenceMs: 300 });
   try {
     await hasty.query("SELECT 1");
-    mysql.freeze();
+    await mysql.freeze();
     const errors = await Promise.all(
       [hasty.query("SELECT 1"), transaction(hasty, async () => {})].map((hanging) =>
         hanging.catch((error: unknown) => error),

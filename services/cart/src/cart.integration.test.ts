@@ -262,7 +262,7 @@ test("while Redis is killed it says so", async () => {
 });
 
 test("while Redis is frozen it says so", async () => {
-  server.freeze();
+  await server.freeze();
   const { status, headers } = await put(101, "me", "tea-1", 1);
   expect(status).toBe(503);
   expect(headers.get("retry-after")).toBe("1");

@@ -681,7 +681,7 @@ describe("whatever is sent", () => {
 });
 
 test("while MySQL hangs an order gets 503, and the next is accepted when it goes on", async () => {
-  mysql.freeze();
+  await mysql.freeze();
   try {
     const answer = await place(newCustomer());
     expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);

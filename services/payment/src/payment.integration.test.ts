@@ -193,7 +193,7 @@ describe("never charges twice", () => {
     await world.behave({ latencyMs: 3000 });
     const order = await placed();
     await until("payment to ask the provider", () => payment.isConnectedTo(world.provider.current.port));
-    world.mysql.freeze();
+    await world.mysql.freeze();
     try {
       // The ledger is asked without the delay, and shows the charge as soon as it is made.
       await until("the charge", async () => (await ledger(order.orderId)).length === 1);

@@ -376,7 +376,7 @@ test("while Neo4j is away it says so, and events wait", async () => {
 });
 
 test("while Neo4j is frozen it says so", async () => {
-  server.freeze();
+  await server.freeze();
   const { status, headers } = await world.ask("admin", "GET", "/api/social/people/101/friends");
   expect(status).toBe(503);
   expect(headers.get("retry-after")).toBe("1");
