@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CassandraServer, startCassandra } from "../../../tests/servers/cassandra.ts";
 import { ServiceWorld, type Who } from "../../../tests/support/service-world.ts";
 import { until } from "../../../tests/support/until.ts";
+import { isCassandraAway } from "./away.ts";
 import { dayOf } from "./days.ts";
 
 interface Event {
@@ -33,6 +34,22 @@ beforeAll(async () => {
 afterAll(async () => {
   await world?.stop();
   await server?.stop();
+});
+
+test.each([
+  ["a read", "SELECT * FROM never_made"],
+  ["a write", "INSERT INTO never_made (id) VALUES (1)"],
+  ["a read of a keyspace that is missing", "SELECT * FROM never.made"],
+])("%s before the migration is for a moment later", async (_, statement) => {
+  const ask = (options: object) =>
+    server.client.execute(statement, [], options).then(
+      () => "an answer",
+      (error: Error) => error,
+    );
+  for (const prepare of [false, true]) {
+    const error = await ask({ prepare });
+    expect(isCassandraAway(error), String(error)).toBe(true);
+  }
 });
 
 /** Someone of whom nothing is known. */
