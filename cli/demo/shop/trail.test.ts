@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { newTrace, visitsIn } from "./trail.ts";
+import { inOrder, newTrace, type Visit, visitsIn } from "./trail.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
 const request = {
@@ -62,4 +62,18 @@ test("each request has a trace of its own, in the form of the standard", () => {
   const { traceparent, traceId: id } = newTrace();
   expect(traceparent).toMatch(new RegExp(`^00-${id}-[0-9a-f]{16}-01$`));
   expect(newTrace().traceId).not.toBe(id);
+});
+
+test("what began first comes first, and the gateway before all, though by its rounded time it began later", () => {
+  const visit = (service: string, at: string, durationMs: number): Visit => ({
+    service,
+    at: `2025-10-28T10:00:00.${at}Z`,
+    what: "POST /api/orders → 201",
+    durationMs,
+    stores: {},
+  });
+  const order = visit("order", "020", 10.9);
+  const gateway = visit("gateway", "022", 12.1);
+  const payment = visit("payment", "050", 20);
+  expect(inOrder([payment, order, gateway])).toEqual([gateway, order, payment]);
 });
