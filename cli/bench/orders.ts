@@ -61,7 +61,7 @@ export interface OrdersBenchmark {
   };
 }
 
-const roundCount = 3;
+const roundCount = 5;
 /** Enough for the loop that makes the transactions. */
 const transactionsWarmUpMs = 500;
 const clients = 32;

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { Command } from "commander";
 import { benchOrders, type OrdersBenchmark, type OrdersBenchmarkOptions } from "../bench/orders.ts";
 import { benchUp, type UpBenchmark } from "../bench/up.ts";
@@ -8,9 +7,6 @@ import { printResult, seconds, table } from "../output.ts";
 import { median } from "../statistics.ts";
 import { installMissingTools } from "../tool-progress.ts";
 import { wantsJson, wholeNumber } from "./options.ts";
-
-/** One process for each core, as Node.js services are scaled; more than four are more than the rest of the shop can bear. */
-const defaultInstances = Math.min(4, availableParallelism());
 
 export function benchCommand(): Command {
   return new Command("bench")
@@ -35,7 +31,7 @@ function ordersCommand(): Command {
     .description(
       "orders that the order service accepts a second, beside its transactions alone; and the time until the mail",
     )
-    .option("--instances <n>", "instances of the order service", wholeNumber(1, 8), defaultInstances)
+    .option("--instances <n>", "instances of the order service", wholeNumber(1, 8), 1)
     .option("--round-ms <ms>", "how long a round is", wholeNumber(100, 60_000), 2000)
     .option("--warm-up-ms <ms>", "how long the service takes orders before", wholeNumber(0, 60_000), 10_000)
     .option("--json", "print the result as JSON")
