@@ -1,4 +1,5 @@
 export { type MysqlEnvironment, mysqlEnvironment } from "./environment.ts";
+export { erasedUsersMigration, noteErased } from "./erased-users.ts";
 export { isDuplicate, isMysqlAway } from "./errors.ts";
 export { handleOnce, inboxMigration } from "./inbox.ts";
 export { type Migration, migrateMysql } from "./migrate.ts";

@@ -1,4 +1,4 @@
-import { inboxMigration, type Migration, outboxMigration } from "@lab/mysql";
+import { erasedUsersMigration, inboxMigration, type Migration, outboxMigration } from "@lab/mysql";
 
 /** Steps of the schema, each run once, in this order. A step that was released is never changed: add one after it. */
 export const migrations: readonly Migration[] = [
@@ -32,11 +32,5 @@ export const migrations: readonly Migration[] = [
   },
   outboxMigration,
   inboxMigration,
-  {
-    name: "erased users",
-    statements: [
-      // So that what comes late about one of them does not bring him back.
-      "CREATE TABLE IF NOT EXISTS erased_users (user_id INT UNSIGNED NOT NULL PRIMARY KEY)",
-    ],
-  },
+  erasedUsersMigration,
 ];

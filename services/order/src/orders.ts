@@ -1,5 +1,5 @@
 import type { ShopEvent } from "@lab/messaging";
-import { addToOutbox, isMysqlAway, transaction } from "@lab/mysql";
+import { addToOutbox, isMysqlAway, noteErased, transaction } from "@lab/mysql";
 import {
   format,
   type Pool,
@@ -197,10 +197,7 @@ export async function stateOf(connection: PoolConnection, orderId: string): Prom
  * @returns how many orders there were
  */
 export async function forgetCustomer(connection: PoolConnection, userId: number): Promise<number> {
-  await connection.execute(
-    "INSERT INTO erased_users (user_id) VALUES (?) ON DUPLICATE KEY UPDATE user_id = user_id",
-    [userId],
-  );
+  await noteErased(connection, userId);
   const [{ affectedRows }] = await connection.execute<ResultSetHeader>(
     "UPDATE orders SET user_id = NULL, idempotency_key = NULL, request_hash = NULL WHERE user_id = ?",
     [userId],

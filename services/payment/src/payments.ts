@@ -1,4 +1,4 @@
-import { addToOutbox, isDuplicate } from "@lab/mysql";
+import { addToOutbox, isDuplicate, noteErased } from "@lab/mysql";
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import { announce, announcementOf } from "./announce.ts";
 import { begun, type Fact, learn, type Payment, voidedPayment } from "./payment.ts";
@@ -156,10 +156,7 @@ export function openPaymentsOf(pool: Pool, userId: number): Promise<PaymentRow[]
  * @returns how many payments there were
  */
 export async function forgetUser(connection: PoolConnection, userId: number): Promise<number> {
-  await connection.execute(
-    "INSERT INTO erased_users (user_id) VALUES (?) ON DUPLICATE KEY UPDATE user_id = user_id",
-    [userId],
-  );
+  await noteErased(connection, userId);
   const [{ affectedRows }] = await connection.execute<ResultSetHeader>(
     "UPDATE payments SET user_id = NULL WHERE user_id = ?",
     [userId],
