@@ -128,8 +128,12 @@ export function hasForeignBackend({ folders }: Stack): boolean {
   return Boolean(url) && url !== ownBackend(folders);
 }
 
+/**
+ * Without `metadata=skip` the file backend writes a second file beside each (its media type), and not atomically: an update that
+ * is killed just then leaves it empty, and no command can read the state any more ("failed to load checkpoint: EOF").
+ */
 function ownBackend({ state }: Folders): string {
-  return pathToFileURL(state).href;
+  return `${pathToFileURL(state).href}?metadata=skip`;
 }
 
 /** The state of a stack in the file backend. */
