@@ -1,6 +1,7 @@
 import { request } from "undici";
+import type { Endpoint } from "../../../packages/discovery/src/endpoint.ts";
 import { roundRobin } from "../../../packages/discovery/src/round-robin.ts";
-import { type Endpoint, ServiceWatch } from "../../../packages/discovery/src/watch.ts";
+import { ServiceWatch } from "../../../packages/discovery/src/watch.ts";
 import { cleanUp } from "../../clean-up.ts";
 import { type Instance, instancesOf } from "../../cluster.ts";
 import { refuseUnhealthy } from "../../healthy.ts";

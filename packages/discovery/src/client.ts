@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { currentWork, type Logger, measure, type ServiceTokens } from "@lab/service-kit";
 import { Agent, type Dispatcher, errors } from "undici";
+import type { Endpoint } from "./endpoint.ts";
 import { roundRobin } from "./round-robin.ts";
-import { type Endpoint, ServiceWatch } from "./watch.ts";
+import { ServiceWatch } from "./watch.ts";
 
 export interface ServiceClientOptions {
   /** Consul's HTTP API. */

@@ -5,5 +5,13 @@ export {
   type ServiceRequest,
   type ServiceResponse,
 } from "./client.ts";
+export type { Endpoint } from "./endpoint.ts";
+export type { UpstreamEvent } from "./events.ts";
+export { isFailureStatus } from "./health/failure.ts";
+export type { Instance } from "./instance.ts";
+export { type BalancingName, balancingNames, type UpstreamPolicy, upstreamPolicySchema } from "./policy.ts";
 export { roundRobin } from "./round-robin.ts";
-export { type Endpoint, ServiceWatch, type WatchOptions } from "./watch.ts";
+export type { InstanceSnapshot, UpstreamSnapshot } from "./snapshot.ts";
+export { type EndpointSource, ListSource, type SourceStatus } from "./source.ts";
+export { type Outcome, Upstream, type UpstreamOptions } from "./upstream.ts";
+export { ServiceWatch, type WatchOptions } from "./watch.ts";

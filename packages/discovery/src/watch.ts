@@ -1,13 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Agent, request } from "undici";
-
-/** A live instance of a service. */
-export interface Endpoint {
-  /** Consul's id of the instance. */
-  id: string;
-  /** `http://host:port` */
-  origin: string;
-}
+import { Agent, type Dispatcher, request } from "undici";
+import { Backoff } from "./backoff.ts";
+import { type Endpoint, originOf, weightOf } from "./endpoint.ts";
+import { type EndpointSource, ListSource, type SourceStatus } from "./source.ts";
 
 export interface WatchOptions {
   /** Consul's HTTP API. */
@@ -21,26 +16,41 @@ export interface WatchOptions {
 /** An entry of `/v1/health/service/<name>` (https://developer.hashicorp.com/consul/api-docs/health). */
 interface Entry {
   Node: { Address: string };
-  Service: { ID: string; Address: string; Port: number };
+  Service: { ID: string; Address: string; Port: number; Meta: Record<string, string> | null };
 }
 
-/** How long Consul holds a query in which nothing changes; it adds up to a sixteenth. */
-const waitSeconds = 60;
+interface Answer {
+  index: number;
+  /** Whether the server that answered may have missed what is new. */
+  isOld: boolean;
+  endpoints: Endpoint[];
+}
+
+/** How long Consul holds a query in which nothing changes; it adds up to a sixteenth. A frozen one is noticed after it. */
+const waitSeconds = 16;
+const graceSeconds = 3;
 const firstRetryMs = 100;
 const lastRetryMs = 5000;
+/** After an answer with nothing new, so that a server that doesn't hold queries isn't asked without end. */
+const idlePauseMs = 100;
+/** What a server that isn't the leader says is taken when it has heard of the leader in this time. */
+const maxStaleMs = 5000;
 
 /**
  * The instances of a service whose checks all pass, kept current by blocking queries: each waits in Consul until something
- * changes (https://developer.hashicorp.com/consul/api-docs/features/blocking).
+ * changes (https://developer.hashicorp.com/consul/api-docs/features/blocking). Any server may answer
+ * (https://developer.hashicorp.com/consul/api-docs/features/consistency); the leader is asked only when one is behind.
  */
-export class ServiceWatch {
+export class ServiceWatch implements EndpointSource {
   readonly #options: WatchOptions;
+  readonly #list = new ListSource();
   readonly #stop = new AbortController();
-  readonly #dispatcher = new Agent({ headersTimeout: (waitSeconds + 10) * 1000, bodyTimeout: 0 });
+  readonly #backoff = new Backoff(firstRetryMs, lastRetryMs);
+  readonly #dispatcher = new Agent({
+    headersTimeout: (waitSeconds * (1 + 1 / 16) + graceSeconds) * 1000,
+    bodyTimeout: graceSeconds * 1000,
+  });
   readonly #finished: Promise<void>;
-  readonly #firstAnswer = Promise.withResolvers<void>();
-  #endpoints: readonly Endpoint[] = [];
-  #known = false;
 
   /** Begins to watch at once. */
   constructor(options: WatchOptions) {
@@ -48,80 +58,108 @@ export class ServiceWatch {
     this.#finished = this.#watch();
   }
 
-  /** The last known list. */
   get endpoints(): readonly Endpoint[] {
-    return this.#endpoints;
+    return this.#list.endpoints;
+  }
+
+  get status(): SourceStatus {
+    return this.#list.status;
   }
 
   /** Whether Consul has answered at all. */
   get isKnown(): boolean {
-    return this.#known;
+    return this.#list.status.isKnown;
   }
 
-  /** Resolves when Consul has answered for the first time. */
   get firstAnswer(): Promise<void> {
-    return this.#firstAnswer.promise;
+    return this.#list.firstAnswer;
+  }
+
+  subscribe(listener: (endpoints: readonly Endpoint[]) => void): () => void {
+    return this.#list.subscribe(listener);
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#finished;
     await this.#dispatcher.destroy();
+    await this.#list.close();
   }
 
   async #watch(): Promise<void> {
     const { signal } = this.#stop;
     let index = 0;
-    let retryMs = firstRetryMs;
     while (!signal.aborted) {
       try {
         const answer = await this.#ask(index);
         // An index that goes back means that Consul lost its history; one below 1 would not block.
         index = answer.index < index ? 0 : Math.max(1, answer.index);
-        retryMs = firstRetryMs;
-        this.#known = true;
-        this.#replace(answer.endpoints);
-        this.#firstAnswer.resolve();
+        this.#backoff.reset();
+        if (!this.#replace(answer.endpoints)) {
+          await delay(idlePauseMs, undefined, { signal });
+        }
       } catch (error) {
         if (signal.aborted) {
           return;
         }
+        this.#list.fail(error as Error);
         this.#options.onError?.(error as Error);
         index = 0;
-        // Spread out, so that not all gateways come back in the same moment.
-        await delay(retryMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
-        retryMs = Math.min(retryMs * 2, lastRetryMs);
+        await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
       }
     }
   }
 
-  async #ask(index: number): Promise<{ index: number; endpoints: Endpoint[] }> {
+  async #ask(index: number): Promise<Answer> {
+    const answer = await this.#query({ index, wait: `${waitSeconds}s`, stale: true });
+    if (!answer.isOld) {
+      return answer;
+    }
+    // What is old is better than nothing, but not than what is known.
+    if (!this.isKnown) {
+      this.#replace(answer.endpoints);
+    }
+    return this.#query({ consistent: true });
+  }
+
+  async #query(query: Record<string, unknown>): Promise<Answer> {
     const { consulUrl, service } = this.#options;
     const { statusCode, headers, body } = await request(
       new URL(`/v1/health/service/${encodeURIComponent(service)}`, consulUrl),
-      {
-        query: { passing: true, index, wait: `${waitSeconds}s` },
-        dispatcher: this.#dispatcher,
-        signal: this.#stop.signal,
-      },
+      { query: { passing: true, ...query }, dispatcher: this.#dispatcher, signal: this.#stop.signal },
     );
     if (statusCode !== 200) {
       throw new Error(`Consul answered ${statusCode}: ${(await body.text()).slice(0, 200)}`);
     }
     const entries = (await body.json()) as Entry[];
-    return { index: Number(headers["x-consul-index"]), endpoints: entries.map(endpointOf) };
+    return {
+      index: Number(headers["x-consul-index"]),
+      isOld: isOld(headers),
+      endpoints: entries.map(endpointOf),
+    };
   }
 
-  #replace(endpoints: Endpoint[]): void {
-    endpoints.sort((one, other) => (one.id < other.id ? -1 : 1));
-    if (JSON.stringify(endpoints) !== JSON.stringify(this.#endpoints)) {
-      this.#endpoints = endpoints;
-      this.#options.onChange?.(endpoints);
+  #replace(endpoints: Endpoint[]): boolean {
+    const isChanged = this.#list.replace(endpoints);
+    if (isChanged) {
+      this.#options.onChange?.(this.#list.endpoints);
     }
+    return isChanged;
   }
 }
 
+function isOld(headers: Dispatcher.ResponseData["headers"]): boolean {
+  return (
+    headers["x-consul-knownleader"] === "false" || Number(headers["x-consul-lastcontact"] ?? 0) > maxStaleMs
+  );
+}
+
 function endpointOf({ Node, Service }: Entry): Endpoint {
-  const host = Service.Address || Node.Address;
-  return { id: Service.ID, origin: `http://${host.includes(":") ? `[${host}]` : host}:${Service.Port}` };
+  const meta = Service.Meta ?? {};
+  return {
+    id: Service.ID,
+    origin: originOf(Service.Address || Node.Address, Service.Port),
+    weight: weightOf(meta.weight),
+    meta,
+  };
 }

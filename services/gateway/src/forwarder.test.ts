@@ -37,7 +37,7 @@ async function gatewayTo(origin: string): Promise<{ url: string; errors: Error[]
       await forwarder.forward({
         incoming,
         outgoing,
-        endpoint: { id: "one", origin },
+        endpoint: { id: "one", origin, weight: 1, meta: {} },
         traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         closing: false,
       });
