@@ -30,7 +30,10 @@ export interface AppOptions {
   log: Logger;
   /** Whether the process has been told to end: it is unready then, and closes its connections. */
   isStopping(): boolean;
-  /** What must answer for the service to be of use, by name; each throws when it doesn't. */
+  /**
+   * What must answer for the service to be of use, by name; each throws when it doesn't. One that the service can do without for a
+   * while says so with a text, which `/readyz` shows.
+   */
   backends?: Record<string, () => Promise<unknown>>;
   /** Whether an error means that a backend is away, so that the caller may try again: 503 instead of 500. */
   isBackendAway?(error: Error): boolean;
@@ -94,7 +97,7 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
         Object.entries(backends).map(async ([backend, check]) => [backend, await stateOf(check)] as const),
       ),
     );
-    const passes = !isStopping() && Object.values(checks).every((state) => state === "pass");
+    const passes = !isStopping() && Object.values(checks).every((state) => /^pass\b/.test(state));
     if (!passes) {
       c.header("retry-after", "1");
     }
@@ -145,13 +148,13 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
 async function stateOf(check: () => Promise<unknown>): Promise<string> {
   let timer: NodeJS.Timeout | undefined;
   try {
-    await Promise.race([
+    const detail = await Promise.race([
       check(),
-      new Promise((_, reject) => {
+      new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error("timeout")), readyTimeoutMs);
       }),
     ]);
-    return "pass";
+    return typeof detail === "string" ? `pass: ${detail}` : "pass";
   } catch (error) {
     return `fail: ${(error as NodeJS.ErrnoException).code ?? (error as Error).name}`;
   } finally {

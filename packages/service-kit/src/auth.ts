@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { createLocalJWKSet, createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { errors, jwtVerify } from "jose";
 import { z } from "zod";
+import { KeysAwayError, keysFrom } from "./keys.ts";
 import { Problem } from "./problem.ts";
 
 /** What a service that knows people by their tokens reads from its environment. */
@@ -34,11 +35,6 @@ export interface Auth {
 /** For `createRoute({ ...secured, middleware: auth.user, … })`: the document says that the route wants a token. */
 export const secured = { security: [{ bearer: [] as string[] }] };
 
-/** The keys can't be had, so that nobody can say whether a token is good. */
-class KeysAwayError extends Error {
-  override name = "KeysAwayError";
-}
-
 const claims = z.object({
   sub: z
     .string()
@@ -49,13 +45,6 @@ const claims = z.object({
   exp: z.number(),
 });
 
-/** How long fetched keys are used before they are asked for again. */
-const keysMaxAgeMs = 600_000;
-/** How often a token of an unknown key may cause a fetch. The user service signs with no key that is younger than that. */
-const keysCooldownMs = 1000;
-const keysTimeoutMs = 2000;
-/** How long after a fetch that has failed tokens of known keys don't wait for another. */
-const keysRetryMs = 5000;
 const maxRemembered = 10_000;
 
 /** Checks tokens of the user service: JWTs that are signed with Ed25519 (RFC 8037), in `Authorization: Bearer`. */
@@ -159,47 +148,4 @@ export function bearerOf(header: string): string {
     throw new errors.JWTInvalid("not a bearer token");
   }
   return token;
-}
-
-/** The published keys; the last ones stay in use while new ones can't be fetched. */
-function keysFrom(url: URL): JWTVerifyGetKey {
-  const remote = createRemoteJWKSet(url, {
-    cacheMaxAge: keysMaxAgeMs,
-    cooldownDuration: keysCooldownMs,
-    timeoutDuration: keysTimeoutMs,
-  });
-  let failedMs = Number.NEGATIVE_INFINITY;
-  const lastKeyFor = async (...[header, token]: Parameters<JWTVerifyGetKey>) => {
-    const last = remote.jwks();
-    return last && (await createLocalJWKSet(last)(header, token).catch(() => undefined));
-  };
-  return async (header, token) => {
-    const isPaused = performance.now() - failedMs < keysRetryMs;
-    const known = isPaused ? await lastKeyFor(header, token) : undefined;
-    if (known) {
-      return known;
-    }
-    try {
-      return await remote(header, token);
-    } catch (error) {
-      if (isAboutTheToken(error)) {
-        throw error;
-      }
-      failedMs = performance.now();
-      const key = await lastKeyFor(header, token);
-      if (!key) {
-        throw new KeysAwayError("no key", { cause: error });
-      }
-      return key;
-    }
-  };
-}
-
-/** Whether there are keys, and the token's is not among them. */
-function isAboutTheToken(error: unknown): boolean {
-  return (
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported
-  );
 }

@@ -26,6 +26,8 @@ export interface Context<E> {
 export interface Running {
   // biome-ignore lint/suspicious/noExplicitAny: any Hono app will do
   app: Hono<any>;
+  /** Ends what the service listens to besides, at the same time as the app's own port. */
+  drain?(): Promise<void>;
   /** Closes what the service holds, consumers of events first, after its last answer. */
   close(): Promise<void>;
 }
@@ -85,7 +87,7 @@ async function serve<S extends z.ZodObject>(service: Service<S>): Promise<void> 
   );
   const log = createLogger(environment);
   let stopping = false;
-  const { app, close } = await service.start({ environment, log, isStopping: () => stopping });
+  const { app, drain, close } = await service.start({ environment, log, isStopping: () => stopping });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   server.listen(environment.PORT, environment.HOST);
   try {
@@ -105,7 +107,7 @@ async function serve<S extends z.ZodObject>(service: Service<S>): Promise<void> 
   });
   stopping = true;
   log.info({ signal }, "stopping");
-  await closeServer(server);
+  await Promise.all([closeServer(server), drain?.()]);
   await close();
   log.info("stopped");
 }

@@ -1,138 +1,246 @@
-import type { ServerResponse } from "node:http";
+import { isDeepStrictEqual } from "node:util";
 import type { HttpBindings } from "@hono/node-server";
-import { type Endpoint, roundRobin, ServiceWatch } from "@lab/discovery";
-import { type Context, createApp, defineService, Problem, type Running } from "@lab/service-kit";
+import { getRequestListener } from "@hono/node-server";
+import { type Instance, ServiceWatch, Upstream, type UpstreamEvent, type UpstreamPolicy } from "@lab/discovery";
+import { type Context, createApp, defineService, listenPort, type Running } from "@lab/service-kit";
+import { connectRedis, redisEnvironment } from "@lab/redis";
+import { Hono } from "hono";
 import { z } from "zod";
-import { Forwarder, hasBody, UpstreamError } from "./forwarder.ts";
-import { type Route, routeOf, routesSetting } from "./routes.ts";
+import { openAccessLog } from "./access-log.ts";
+import { Admission } from "./admission.ts";
+import { apiDocs } from "./api-docs.ts";
+import { Cache } from "./cache/cache.ts";
+import { FrontDoor } from "./front-door.ts";
+import { Gateway } from "./gateway.ts";
+import { Identities } from "./identity/identities.ts";
+import { InternalTokens } from "./identity/internal-tokens.ts";
+import { verifyPersonToken } from "./identity/person-tokens.ts";
+import { blockMs, Revocations } from "./identity/revocations.ts";
+import { keysOfService } from "./identity/service-keys.ts";
+import { RateLimits } from "./limits/rate-limits.ts";
+import * as metrics from "./metrics.ts";
+import { ownRoutes } from "./own-routes.ts";
+import { CurrentPolicies } from "./policies/current-policies.ts";
+import type { Policies } from "./policies/policies.ts";
+import { PolicyWatch } from "./policies/policy-watch.ts";
+import { Deadlines } from "./proxy/deadlines.ts";
+import { Pools } from "./proxy/pools.ts";
+import type { GatewayReport } from "./report.ts";
+import { RouteTable, routesSetting } from "./routes.ts";
 
-const environment = z.object({
-  CONSUL_URL: z.url(),
-  ROUTES: routesSetting,
+const json = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: "custom", message: "must be JSON" });
+    return z.NEVER;
+  }
 });
 
-/**
- * Node's own class, taken before @hono/node-server puts a quicker one in its place: answers of that one are sent without a look
- * at the header which says that they have been sent already.
- */
-const NodeResponse = Response;
+const environment = z.object({
+  ...redisEnvironment.shape,
+  /** The public port; instances may share it. `PORT` is each instance's own. */
+  GATEWAY_PORT: listenPort,
+  CONSUL_URL: z.url(),
+  /** May read the policies in Consul, where that isn't open. */
+  CONSUL_TOKEN: z.string().min(1).optional(),
+  ROUTES: routesSetting,
+  /** Policies, of which each member has a default; and the key in Consul's store that may hold more, to lay over these. */
+  POLICIES: json.default({}),
+  POLICIES_KEY: z.string().min(1).default("gateway/policies"),
+  /** Of people's tokens, and where the keys are that these are checked with. */
+  JWT_ISSUER: z.string().min(1),
+  JWT_AUDIENCE: z.string().min(1),
+  JWKS_SERVICE: z.string().min(1).default("user"),
+  JWKS_PATH: z.string().startsWith("/").default("/api/users/jwks.json"),
+  /** Of the tokens that services get. */
+  INTERNAL_TOKEN_SECRET: z.string().min(32),
+  INTERNAL_ISSUER: z.string().min(1).default("gateway"),
+  INTERNAL_AUDIENCE: z.string().min(1).default("shop-services"),
+});
 
-/** How many instances a request that can be sent again is tried on. */
-const maxAttempts = 3;
+type Environment = z.infer<typeof environment>;
+
+/** How long Redis may take to count a request, before it counts as away. */
+const commandTimeoutMs = 250;
+
+/**
+ * Says that `Gateway` answers by itself. Node's own class, since @hono/node-server puts a quicker one in its place, whose answers are
+ * sent without a look at this header.
+ */
+const alreadySent = new Response(null, { headers: { "x-hono-already-sent": "true" } });
 
 export const service = defineService({ environment, start });
 
-async function start({
-  environment: { CONSUL_URL, ROUTES: routes, SERVICE_NAME },
-  log,
-  isStopping,
-}: Context<z.infer<typeof environment>>): Promise<Running> {
-  const upstreams = new Map(
-    routes.map(({ service }) => [
-      service,
-      {
-        next: roundRobin<Endpoint>(),
-        watch: new ServiceWatch({
-          consulUrl: CONSUL_URL,
-          service,
-          onChange: (endpoints) =>
-            log.info(
-              { upstream: service, instances: endpoints.map(({ origin }) => origin) },
-              "instances changed",
-            ),
-          onError: (error) =>
-            log.warn({ upstream: service, err: error }, "Consul can't be asked; the last list stays"),
-        }),
-      },
-    ]),
-  );
-  const prefixes = routes.map(({ prefix }) => prefix).join(", ");
-  const forwarder = new Forwarder();
-  const app = createApp({
-    name: SERVICE_NAME,
-    description: "The way in: routes /api to the live instances of each service.",
-    log,
-    isStopping,
-    // Bodies go on as a stream; the services limit them.
-    maxBodyBytes: Number.POSITIVE_INFINITY,
-    backends: {
-      async consul() {
-        if (![...upstreams.values()].every(({ watch }) => watch.isKnown)) {
-          throw new Error("Consul has not answered yet");
-        }
-      },
-    },
-  });
+async function start({ environment, log, isStopping }: Context<Environment>): Promise<Running> {
+  const routes = new RouteTable(environment.ROUTES);
+  const names = routes.destinations.map(({ service }) => service);
+  const current = new CurrentPolicies(environment.POLICIES, names);
+  const startedAt = new Date().toISOString();
 
-  app.get("/", (c) =>
-    c.json({
-      routes: routes.map(({ prefix, service }) => ({
-        prefix,
-        service,
-        instances: upstreams.get(service)?.watch.endpoints.map(({ origin }) => origin),
-      })),
+  const wires = { pools: new Pools(), deadlines: new Deadlines() };
+  const onEvent = (event: UpstreamEvent, instance?: Instance) => {
+    const { upstream, kind, ...details } = event;
+    log.info({ upstream, kind, ...details }, `upstream ${kind}`);
+    metrics.upstreamEvents.inc({ upstream, kind });
+    if (kind === "dropped" && instance) {
+      wires.pools.drop(instance).catch((error) => log.warn({ err: error }, "a pool did not close"));
+    }
+  };
+  const upstreams = new Map(
+    names.map((name) => {
+      const onError = (error: Error) =>
+        log.warn({ upstream: name, err: error }, "Consul can't be asked; the last list stays");
+      const source = new ServiceWatch({ consulUrl: environment.CONSUL_URL, service: name, onError });
+      return [name, new Upstream({ name, source, policy: current.policies.upstreams[name] as UpstreamPolicy, onEvent })];
     }),
   );
 
-  app.all("/api/*", async (c) => {
-    const route = routeOf(routes, c.req.path);
-    if (!route) {
-      throw new Problem(404, `No service has ${c.req.path}. The routes: ${prefixes}.`);
-    }
-    const { incoming, outgoing } = c.env as unknown as HttpBindings & { outgoing: ServerResponse };
-    const attempts = hasBody(incoming) ? 1 : maxAttempts;
-    for (let attempt = 1; ; attempt++) {
-      const endpoint = endpointFor(route);
-      try {
-        const status = await forwarder.forward({
-          incoming,
-          outgoing,
-          endpoint,
-          traceparent: c.get("traceparent"),
-          closing: isStopping(),
-        });
-        return alreadySent(status);
-      } catch (error) {
-        if (!(error instanceof UpstreamError) || outgoing.headersSent || outgoing.destroyed) {
-          c.get("log").warn({ err: error, endpoint: endpoint.origin }, "an exchange broke off");
-          outgoing.destroy();
-          return alreadySent(502);
-        }
-        c.get("log").warn(
-          { upstream: route.service, endpoint: endpoint.origin, attempt, cause: error.message },
-          "no answer",
-        );
-        // Nothing of the request has reached a service when no connection could be made.
-        const isSafe = error.message === "ECONNREFUSED" || c.req.method === "GET" || c.req.method === "HEAD";
-        if (attempt >= attempts || !isSafe) {
-          throw new Problem(
-            502,
-            `An instance of ${route.service} did not answer (${error.message}). Try again.`,
-          );
-        }
-      }
-    }
+  const redis = connectRedis(environment, log, { commandTimeout: commandTimeoutMs });
+  const revocations = new Revocations({
+    redis: connectRedis(environment, log, { commandTimeout: 2 * blockMs }),
+    onError(error) {
+      metrics.redisAway.inc({ use: "revocations" });
+      log.warn({ err: error }, "log-outs can't be heard of; those known stay");
+    },
+    onCurrent: () => log.info("log-outs are heard of"),
   });
 
-  function endpointFor({ service }: Route): Endpoint {
-    const upstream = upstreams.get(service);
-    const endpoint = upstream?.next(upstream.watch.endpoints);
-    if (!endpoint) {
-      throw new Problem(503, `No instance of ${service} is healthy. \`lab status\` shows why.`);
-    }
-    return endpoint;
+  const internalTokens = new InternalTokens({
+    secret: environment.INTERNAL_TOKEN_SECRET,
+    issuer: environment.INTERNAL_ISSUER,
+    audience: environment.INTERNAL_AUDIENCE,
+  });
+  const issuer = upstreams.get(environment.JWKS_SERVICE);
+  if (!issuer) {
+    throw new Error(`ROUTES has no service ${environment.JWKS_SERVICE}, which JWKS_SERVICE names.`);
   }
+  const personTokens = {
+    keyOf: keysOfService(issuer, environment.JWKS_PATH),
+    issuer: environment.JWT_ISSUER,
+    audience: environment.JWT_AUDIENCE,
+  };
+  const identities = new Identities({
+    verify: (token) => verifyPersonToken(token, personTokens),
+    sign: (claims, nowSeconds) => internalTokens.sign(claims, nowSeconds),
+    isRevoked: (claims) => revocations.has(claims),
+  });
+
+  const limitsOf = ({ rateLimit }: Policies) =>
+    new RateLimits({
+      redis,
+      settings: rateLimit,
+      onError(error) {
+        metrics.redisAway.inc({ use: "rate limits" });
+        log.warn({ err: error, open: rateLimit.whenDown === "open" }, "requests can't be counted");
+      },
+    });
+  const admission = new Admission(
+    { routes, upstreams, identities, revocations },
+    current.policies,
+    limitsOf(current.policies),
+  );
+  const accessLog = openAccessLog(environment);
+  let cache = new Cache(current.policies.cache);
+  const gateway = new Gateway(
+    { admission, wires, accessLog: accessLog.log, log, isStopping },
+    { policies: current.policies, cache },
+  );
+
+  const policyWatch = new PolicyWatch({
+    consulUrl: environment.CONSUL_URL,
+    token: environment.CONSUL_TOKEN,
+    key: environment.POLICIES_KEY,
+    onValue(text) {
+      const before = current.policies;
+      const result = current.take(text);
+      metrics.policyChanges.inc({ result });
+      if (result === "refused") {
+        log.error({ key: environment.POLICIES_KEY, why: current.report.refused }, "policies refused");
+      }
+      if (result !== "changed") {
+        return;
+      }
+      const { policies } = current;
+      log.info({ source: current.report.source }, "policies changed");
+      for (const [name, upstream] of upstreams) {
+        upstream.configure(policies.upstreams[name] as UpstreamPolicy);
+      }
+      admission.configure(policies, limitsOf(policies));
+      if (!isDeepStrictEqual(before.cache, policies.cache)) {
+        cache = new Cache(policies.cache);
+      }
+      gateway.configure({ policies, cache });
+    },
+    onError: (error) => log.warn({ err: error }, "the policies in Consul can't be asked for"),
+  });
+
+  const report = (): GatewayReport => {
+    const { rateLimit, cache: cacheSettings, trustedProxies, maxBodyBytes, revocation } = current.policies;
+    return {
+      instance: environment.INSTANCE_ID,
+      startedAt,
+      policies: {
+        ...current.report,
+        rateLimit,
+        cache: cacheSettings,
+        trustedProxies,
+        maxBodyBytes,
+        revocation,
+      },
+      redis: redis.status === "ready" ? "connected" : "away",
+      revocations: { count: revocations.size, isCurrent: revocations.isCurrent },
+      cacheBytes: cache.bytes,
+      upstreams: [...upstreams.values()].map((upstream) => upstream.snapshot()),
+    };
+  };
+  metrics.readGauges(report);
+
+  const app = createApp({
+    name: environment.SERVICE_NAME,
+    description: "The way in: routes /api to the live instances of each service.",
+    log,
+    isStopping,
+    backends: {
+      async consul() {
+        const statuses = [...upstreams.values()].map(({ source }) => source.status);
+        if (!statuses.every(({ isKnown }) => isKnown)) {
+          throw new Error("Consul has not answered yet");
+        }
+        const behind = statuses.filter(({ isCurrent }) => !isCurrent).length;
+        return behind === 0 ? undefined : `the last known lists of ${behind} services are in use`;
+      },
+      async redis() {
+        return redis.status === "ready" ? undefined : "away: see the policies rateLimit and revocation";
+      },
+    },
+  });
+  ownRoutes(app, { routes, identities, internalTokens, report });
+
+  const front = new Hono<{ Bindings: HttpBindings }>();
+  front.all("/api/*", (c) => {
+    gateway.handle(c.env.incoming, c.env.outgoing);
+    return alreadySent;
+  });
+  front.route("/", apiDocs(upstreams.values()));
+  front.all("*", (c) => app.fetch(c.req.raw, c.env));
+  const door = new FrontDoor({
+    onRequest: getRequestListener(front.fetch as Parameters<typeof getRequestListener>[0]),
+    onUpgrade: (incoming, socket, head) => void gateway.upgrade(incoming, socket, head),
+  });
+  await door.listen(environment.GATEWAY_PORT, environment.HOST);
+  log.info({ port: door.port }, "open to the public");
 
   return {
     app,
+    drain: () => door.close(),
     async close() {
-      await Promise.all([...upstreams.values()].map(({ watch }) => watch.close()));
-      await forwarder.close();
+      await policyWatch.close();
+      await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
+      await revocations.close();
+      await wires.pools.close();
+      redis.disconnect();
+      accessLog.close();
     },
   };
-}
-
-/** Says that the caller has its answer; the status is for the log and the metrics. */
-function alreadySent(status: number): Response {
-  return new NodeResponse(null, { status, headers: { "x-hono-already-sent": "true" } });
 }

@@ -1,0 +1,309 @@
+import type { Failure, Sink } from "../proxy/sink.ts";
+import { evaluate, hasAlready, type Keeping, keepingOf, mayReplaceError, revalidated } from "./rules.ts";
+import { type CacheRequest, CacheStore, type Entry } from "./store.ts";
+
+/** What the cache did: `miss` and `pass` (not to be kept) went to an instance. */
+export type CacheResult = "hit" | "stale" | "revalidated" | "coalesced" | "miss" | "pass";
+
+export interface CacheOptions {
+  maxBytes: number;
+  /** A larger answer passes, and is not kept. */
+  maxEntryBytes: number;
+}
+
+/** A request that the cache may answer. */
+export interface Ask {
+  request: CacheRequest;
+  /** Whether it says who has sent it. */
+  hasToken: boolean;
+  caller: Sink;
+  /** Asks an instance. @param validators replace the caller's own conditions */
+  send(sink: Sink, validators?: Record<string, string>): void;
+  onResult(result: CacheResult): void;
+}
+
+/**
+ * Answers requests for what is kept, and keeps what may be kept (RFC 9111, RFC 5861). Requests at once for the same thing wait
+ * for one answer, where that may be kept.
+ */
+export class Cache {
+  readonly #store: CacheStore;
+  readonly #maxEntryBytes: number;
+  /** Who waits for an answer that is on its way, by URL. */
+  readonly #waiting = new Map<string, Array<() => void>>();
+  readonly #refreshing = new Set<string>();
+
+  constructor({ maxBytes, maxEntryBytes }: CacheOptions) {
+    this.#store = new CacheStore(maxBytes);
+    this.#maxEntryBytes = Math.min(maxBytes, maxEntryBytes);
+  }
+
+  get bytes(): number {
+    return this.#store.bytes;
+  }
+
+  forget(url: string): void {
+    this.#store.forget(url);
+  }
+
+  answer(ask: Ask): void {
+    const { request, hasToken } = ask;
+    const { url } = request;
+    if (this.#answerFromStore(ask, "hit")) {
+      return;
+    }
+    if (hasToken || this.#store.isHopeless(url)) {
+      // What somebody with a token gets is mostly theirs alone: nobody waits for it.
+      this.#fetch(ask, undefined);
+      return;
+    }
+    const waiting = this.#waiting.get(url);
+    if (!waiting) {
+      this.#waiting.set(url, []);
+      this.#fetch(ask, () => this.#release(url));
+      return;
+    }
+    waiting.push(() => {
+      if (!this.#answerFromStore(ask, "coalesced")) {
+        this.#fetch(ask, undefined);
+      }
+    });
+  }
+
+  /** @returns false when an instance has to be asked, and nobody has asked it yet */
+  #answerFromStore(ask: Ask, result: CacheResult): boolean {
+    const { request, hasToken, caller, send, onResult } = ask;
+    const entry = this.#store.find(request);
+    if (!entry || (hasToken && !entry.isPublic)) {
+      return false;
+    }
+    const { isUsable, validators } = evaluate(entry, request);
+    if (!isUsable) {
+      send(new RevalidatingSink(this, ask, entry), validators);
+      return true;
+    }
+    onResult(validators ? "stale" : result);
+    serve(entry, request, caller, validators ? "hit; detail=stale-while-revalidate" : "hit");
+    if (validators && !this.#refreshing.has(request.url)) {
+      this.#refreshing.add(request.url);
+      const done = () => this.#refreshing.delete(request.url);
+      const quiet = { ...ask, caller: new NobodySink(done), onResult() {} };
+      send(new RevalidatingSink(this, quiet, entry), validators);
+    }
+    return true;
+  }
+
+  #fetch(ask: Ask, onSettled: (() => void) | undefined): void {
+    ask.send(new KeepingSink(this, ask, onSettled));
+  }
+
+  #release(url: string): void {
+    const waiting = this.#waiting.get(url) ?? [];
+    this.#waiting.delete(url);
+    for (const go of waiting) {
+      go();
+    }
+  }
+
+  /** For the sinks: how an answer may be kept, and where. */
+  keepingOf(ask: Ask, status: number, statusText: string, headers: string[]): Keeping | undefined {
+    const keeping = keepingOf(ask.request, { status, statusText, headers }, ask.hasToken);
+    if (!keeping && !ask.hasToken && status < 500) {
+      this.#store.markHopeless(ask.request.url);
+    }
+    return keeping;
+  }
+
+  fits(bytes: number): boolean {
+    return bytes <= this.#maxEntryBytes;
+  }
+
+  keep(request: CacheRequest, entry: Entry, vary: string | undefined): void {
+    this.#store.keep(request, entry, vary);
+  }
+}
+
+/** Hands an answer on, and keeps it where that is allowed. */
+class KeepingSink implements Sink {
+  readonly #cache: Cache;
+  readonly #ask: Ask;
+  #onSettled: (() => void) | undefined;
+  #keeping: Keeping | undefined;
+  #head: { status: number; statusText: string; headers: string[] } | undefined;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  /** @param onSettled called once: it is kept, or it never will be */
+  constructor(cache: Cache, ask: Ask, onSettled: (() => void) | undefined) {
+    this.#cache = cache;
+    this.#ask = ask;
+    this.#onSettled = onSettled;
+  }
+
+  head(status: number, statusText: string, headers: string[]): void {
+    this.#keeping = this.#cache.keepingOf(this.#ask, status, statusText, headers);
+    this.#ask.onResult(this.#keeping ? "miss" : "pass");
+    if (this.#keeping) {
+      this.#head = { status, statusText, headers: [...headers] };
+      headers.push("Cache-Status", "gateway; fwd=miss; stored");
+    } else {
+      this.#settle();
+    }
+    this.#ask.caller.head(status, statusText, headers);
+  }
+
+  data(chunk: Buffer, resume: () => void): boolean {
+    if (this.#keeping) {
+      this.#bytes += chunk.length;
+      this.#chunks.push(chunk);
+      if (!this.#cache.fits(this.#bytes)) {
+        this.#keeping = undefined;
+        this.#settle();
+      }
+    }
+    return this.#ask.caller.data(chunk, resume);
+  }
+
+  end(trailers: Record<string, string | string[] | undefined>): void {
+    if (this.#keeping && this.#head) {
+      const { policy, isPublic, vary } = this.#keeping;
+      const body = Buffer.concat(this.#chunks);
+      this.#cache.keep(this.#ask.request, { ...this.#head, policy, isPublic, body }, vary);
+    }
+    this.#ask.caller.end(trailers);
+    this.#settle();
+  }
+
+  unanswered(failure: Failure): void {
+    this.#ask.caller.unanswered(failure);
+    this.#settle();
+  }
+
+  broken(): void {
+    this.#ask.caller.broken();
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#chunks = [];
+    this.#keeping = undefined;
+    const settled = this.#onSettled;
+    this.#onSettled = undefined;
+    settled?.();
+  }
+}
+
+/** Asks whether what is kept is still right, and gives it out if so, or if nobody can say and it may stand in. */
+class RevalidatingSink implements Sink {
+  readonly #cache: Cache;
+  readonly #ask: Ask;
+  readonly #entry: Entry;
+  /** Takes an answer that is new. */
+  #next: Sink | undefined;
+  #isServed = false;
+
+  constructor(cache: Cache, ask: Ask, entry: Entry) {
+    this.#cache = cache;
+    this.#ask = ask;
+    this.#entry = entry;
+  }
+
+  head(status: number, statusText: string, headers: string[]): void {
+    const { request, caller, onResult } = this.#ask;
+    if (status === 304) {
+      const entry = revalidated(this.#entry, request, { status, statusText, headers });
+      this.#cache.keep(request, entry, varyOf(entry));
+      this.#isServed = true;
+      onResult("revalidated");
+      serve(entry, request, caller, "fwd=stale; fwd-status=304");
+      return;
+    }
+    if (status >= 500 && this.#standsIn()) {
+      return;
+    }
+    this.#next = new KeepingSink(this.#cache, this.#ask, undefined);
+    this.#next.head(status, statusText, headers);
+  }
+
+  data(chunk: Buffer, resume: () => void): boolean {
+    return this.#isServed || (this.#next?.data(chunk, resume) ?? true);
+  }
+
+  end(trailers: Record<string, string | string[] | undefined>): void {
+    this.#next?.end(trailers);
+  }
+
+  unanswered(failure: Failure): void {
+    if (!this.#standsIn()) {
+      this.#ask.caller.unanswered(failure);
+    }
+  }
+
+  broken(): void {
+    if (!this.#isServed) {
+      (this.#next ?? this.#ask.caller).broken();
+    }
+  }
+
+  #standsIn(): boolean {
+    const { request, caller, onResult } = this.#ask;
+    if (!mayReplaceError(this.#entry, request)) {
+      return false;
+    }
+    this.#isServed = true;
+    onResult("stale");
+    serve(this.#entry, request, caller, "hit; detail=stale-if-error");
+    return true;
+  }
+}
+
+/** For an answer that is only to be kept. */
+class NobodySink implements Sink {
+  readonly #onSettled: () => void;
+
+  constructor(onSettled: () => void) {
+    this.#onSettled = onSettled;
+  }
+
+  head(): void {}
+
+  data(): boolean {
+    return true;
+  }
+
+  end(): void {
+    this.#onSettled();
+  }
+
+  unanswered(): void {
+    this.#onSettled();
+  }
+
+  broken(): void {
+    this.#onSettled();
+  }
+}
+
+/** Gives an entry out, with its age, and with what was done to have it (RFC 9211). */
+function serve(entry: Entry, request: CacheRequest, caller: Sink, how: string): void {
+  const own = ["Age", String(Math.round(entry.policy.age())), "Cache-Status", `gateway; ${how}`];
+  const kept = without(entry.headers, "age");
+  if (hasAlready(entry, request)) {
+    caller.head(304, "Not Modified", [...without(kept, "content-length"), ...own]);
+    caller.end({});
+    return;
+  }
+  const headers = [...without(kept, "content-length"), "Content-Length", String(entry.body.length), ...own];
+  caller.head(entry.status, entry.statusText, headers);
+  caller.data(entry.body, () => undefined);
+  caller.end({});
+}
+
+function without(headers: readonly string[], name: string): string[] {
+  return headers.filter((_, index) => headers[index - (index % 2)]?.toLowerCase() !== name);
+}
+
+function varyOf({ headers }: Entry): string | undefined {
+  const index = headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === "vary");
+  return index < 0 ? undefined : headers[index + 1];
+}

@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { setImmediate, setTimeout as delay } from "node:timers/promises";
+import { closeServer } from "@lab/service-kit";
+import * as metrics from "./metrics.ts";
+import { type Refusal, refuse, refuseSocket } from "./problems.ts";
+
+export interface FrontDoorOptions {
+  onRequest(incoming: IncomingMessage, outgoing: ServerResponse): void;
+  onUpgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+/** Larger heads are refused with 431. */
+const maxHeaderBytes = 16_384;
+/** How long the head of a request may take. A slow one costs little, as nobody else waits for it, but not nothing. */
+const headMs = 5000;
+const checkMs = 1000;
+const keepAliveMs = 60_000;
+/** Connections that may wait to be taken. */
+const backlog = 1024;
+/** How long callers have to hear that their connections end, before those that are idle are closed. */
+const drainMs = 2000;
+const drainStepMs = 50;
+
+/**
+ * The public port. Several instances of the gateway may share it (`SO_REUSEPORT`): the kernel gives each new connection to one of
+ * them.
+ */
+export class FrontDoor {
+  readonly #server: Server;
+
+  constructor({ onRequest, onUpgrade }: FrontDoorOptions) {
+    this.#server = createServer({
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: headMs,
+      // A body may take its time as long as something comes: see `Attempt` and `readBody`.
+      requestTimeout: 0,
+      connectionsCheckingInterval: checkMs,
+      keepAliveTimeout: keepAliveMs,
+    })
+      .on("request", onRequest)
+      // Answered when the body is wanted: not before it is known that it will be.
+      .on("checkContinue", onRequest)
+      .on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
+        refuse(incoming, outgoing, {
+          status: 417,
+          detail: "Only `Expect: 100-continue` is understood.",
+          closes: true,
+        }),
+      )
+      .on("upgrade", (incoming, socket, head) => {
+        socket.on("error", () => socket.destroy());
+        if (/^websocket$/i.test(incoming.headers.upgrade ?? "")) {
+          onUpgrade(incoming, socket, head);
+        } else {
+          refuseSocket(socket, { status: 400, detail: "Only WebSocket is a protocol to go on with." });
+        }
+      })
+      .on("clientError", onClientError);
+  }
+
+  async listen(port: number, host: string): Promise<void> {
+    this.#server.listen({ port, host, reusePort: true, backlog });
+    await once(this.#server, "listening");
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  /**
+   * Takes connections until the end, so that none is lost that the kernel has already given to this instance; says on each answer
+   * that its connection closes; and closes when none is left, or after a while those that are idle.
+   */
+  async close(): Promise<void> {
+    const endMs = performance.now() + drainMs;
+    while (performance.now() < endMs && (await this.#connections()) > 0) {
+      await delay(drainStepMs);
+    }
+    // Right after the event loop has taken what came: the less time passes until the port is closed, the less can come in it.
+    await setImmediate();
+    await closeServer(this.#server);
+  }
+
+  #connections(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  }
+}
+
+/** What Node.js could not read as a request, or what did not come. */
+function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const { code = "" } = error;
+  if (code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  metrics.refusedConnections.inc({ cause: causeOf(code) });
+  refuseSocket(socket, refusalOf(code));
+}
+
+function causeOf(code: string): string {
+  return code === "HPE_HEADER_OVERFLOW"
+    ? "large head"
+    : code === "ERR_HTTP_REQUEST_TIMEOUT"
+      ? "slow head"
+      : "malformed";
+}
+
+function refusalOf(code: string): Refusal {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return { status: 431, detail: `The head of a request may have ${maxHeaderBytes} bytes.` };
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return { status: 408, detail: `The head of the request did not come in ${headMs / 1000} s.` };
+    default:
+      return { status: 400, detail: "This is no request of HTTP/1.1." };
+  }
+}

@@ -1,0 +1,233 @@
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { type Logger, loggedPath } from "@lab/service-kit";
+import type { Admission } from "./admission.ts";
+import type { Cache } from "./cache/cache.ts";
+import { Call, RefusedError } from "./call.ts";
+import { forwardedFor } from "./client-address.ts";
+import { rateLimitHeaders } from "./limits/rate-limits.ts";
+import * as metrics from "./metrics.ts";
+import type { Policies } from "./policies/policies.ts";
+import { refuse } from "./problems.ts";
+import { BodyError, hasBody, isSmall, limited, readBody } from "./proxy/body.ts";
+import { Exchange, type Outbound, type Wires } from "./proxy/exchange.ts";
+import { requestHeaders } from "./proxy/headers.ts";
+import { CallerSink, type Sink } from "./proxy/sink.ts";
+import { tunnel } from "./proxy/tunnel.ts";
+
+/** May be carried out twice with the same effect (RFC 9110 §9.2.2). */
+const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+const safe = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export interface GatewayOptions {
+  admission: Admission;
+  wires: Wires;
+  accessLog: Logger;
+  log: Logger;
+  isStopping(): boolean;
+}
+
+/** What may change while it runs. */
+export interface GatewayState {
+  policies: Policies;
+  cache: Cache;
+}
+
+/**
+ * The way of a request: it is let in, or refused; answered from the cache, or by an instance; and told of in one line of the log.
+ * It works on Node's own request and response: bodies are never in memory as a whole, small ones and what the cache keeps excepted.
+ */
+export class Gateway {
+  readonly #options: GatewayOptions;
+  #state: GatewayState;
+
+  constructor(options: GatewayOptions, state: GatewayState) {
+    this.#options = options;
+    this.#state = state;
+  }
+
+  /** For the requests from now on; those under way end as they began. */
+  configure(state: GatewayState): void {
+    this.#state = state;
+  }
+
+  handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const call = new Call(incoming);
+    outgoing.once("close", () => this.#report(call, outgoing));
+    try {
+      const admitted = this.#options.admission.admit(call);
+      if (admitted) {
+        admitted.then(() => this.#forward(call, outgoing)).catch((error) => this.#fail(call, outgoing, error));
+      } else {
+        this.#forward(call, outgoing).catch((error) => this.#fail(call, outgoing, error));
+      }
+    } catch (error) {
+      this.#fail(call, outgoing, error as Error);
+    }
+  }
+
+  /** A request to go on in another protocol: WebSocket, and no other. */
+  async upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const outgoing = new ServerResponse(incoming);
+    outgoing.shouldKeepAlive = false;
+    outgoing.assignSocket(socket as Socket);
+    const call = new Call(incoming);
+    outgoing.once("finish", () => socket.end());
+    socket.once("close", () => this.#report(call, outgoing));
+    try {
+      await this.#options.admission.admit(call);
+      const { wires } = this.#options;
+      await tunnel({ outbound: this.#outboundOf(call, null), incoming, socket: socket as Socket, head, outgoing, wires });
+    } catch (error) {
+      this.#fail(call, outgoing, error as Error);
+    }
+  }
+
+  async #forward(call: Call, outgoing: ServerResponse): Promise<void> {
+    if (outgoing.destroyed) {
+      return;
+    }
+    const { incoming } = call;
+    const sink = new CallerSink(outgoing, this.#ownHeaders(call), (failure) =>
+      this.#refuse(call, outgoing, failure),
+    );
+    const body = hasBody(incoming) ? await this.#bodyOf(incoming, outgoing) : null;
+    const outbound = this.#outboundOf(call, body);
+    const { cache } = this.#state;
+    if (incoming.method === "GET" && body === null && incoming.headers.range === undefined) {
+      cache.answer({
+        request: { method: "GET", url: call.target.pathAndQuery, headers: incoming.headers },
+        hasToken: call.identity !== undefined,
+        caller: sink,
+        send: (to, validators) =>
+          this.#send(call, outgoing, validators ? withConditions(outbound, validators) : outbound, to),
+        onResult: (result) => {
+          call.cacheResult = result;
+        },
+      });
+      return;
+    }
+    this.#send(call, outgoing, outbound, sink);
+  }
+
+  #send(call: Call, outgoing: ServerResponse, outbound: Outbound, sink: Sink): void {
+    const exchange = new Exchange(outbound, sink, this.#options.wires, () => {
+      if (!safe.has(outbound.method) && exchange.cause === undefined) {
+        this.#state.cache.forget(outbound.pathAndQuery);
+      }
+    });
+    call.exchange = exchange;
+    outgoing.once("close", () => exchange.cancel());
+    exchange.start();
+  }
+
+  async #bodyOf(incoming: IncomingMessage, outgoing: ServerResponse) {
+    if (incoming.headers.expect !== undefined) {
+      outgoing.writeContinue();
+    }
+    if (isSmall(incoming)) {
+      return readBody(incoming, this.#options.wires.deadlines);
+    }
+    return incoming.headers["transfer-encoding"] === undefined
+      ? incoming
+      : limited(incoming, this.#state.policies.maxBodyBytes);
+  }
+
+  #outboundOf(call: Call, body: Outbound["body"]): Outbound {
+    const { incoming, target, trace, identity, client, upstream } = call;
+    const { method = "GET", headers, rawHeaders, socket } = incoming;
+    const peer = socket.remoteAddress ?? "";
+    return {
+      upstream: upstream as NonNullable<typeof upstream>,
+      method,
+      pathAndQuery: target.pathAndQuery,
+      headers: requestHeaders(rawHeaders, headers.connection, {
+        // Only what trusted proxies have said is handed on: otherwise the client is the peer itself.
+        forwardedFor: client === peer ? peer : [...forwardedFor(headers), peer].join(", "),
+        traceparent: trace.traceparent,
+        token: identity?.internal.text,
+        authority: target.authority,
+      }),
+      body,
+      isRepeatable: idempotent.has(method) || headers["idempotency-key"] !== undefined,
+      key: client,
+    };
+  }
+
+  #ownHeaders({ verdict }: Call): string[] {
+    const headers = verdict ? rateLimitHeaders(verdict) : [];
+    return this.#options.isStopping() ? [...headers, "Connection", "close"] : headers;
+  }
+
+  #fail(call: Call, outgoing: ServerResponse, error: Error): void {
+    if (error instanceof RefusedError) {
+      this.#refuse(call, outgoing, error.refusal);
+    } else if (error instanceof BodyError) {
+      this.#refuse(call, outgoing, { status: error.status, detail: error.message });
+    } else {
+      this.#options.log.error({ err: error, traceId: call.trace.traceId }, "unexpected error");
+      this.#refuse(call, outgoing, {
+        status: 500,
+        detail: "The gateway failed unexpectedly; its log has the details under this traceId.",
+      });
+    }
+  }
+
+  #refuse(
+    call: Call,
+    outgoing: ServerResponse,
+    refusal: { status: number; detail: string; headers?: readonly string[]; cause?: string },
+  ): void {
+    call.cause ??= refusal.cause;
+    const headers = [...(refusal.headers ?? []), ...(refusal.headers ? [] : this.#ownHeaders(call))];
+    refuse(call.incoming, outgoing, { ...refusal, headers }, call.trace.traceId);
+  }
+
+  /** One line for each request, and its numbers. */
+  #report(call: Call, outgoing: ServerResponse): void {
+    const { exchange, destination, incoming, target, trace, startedMs, upstream } = call;
+    const durationMs = performance.now() - startedMs;
+    const status = outgoing.headersSent ? outgoing.statusCode : 499;
+    const route = destination?.prefix ?? "none";
+    metrics.requests.inc({ route, status });
+    metrics.requestSeconds.observe({ route }, durationMs / 1000);
+    if (exchange && upstream) {
+      metrics.upstreamSeconds.observe({ upstream: upstream.name }, exchange.upstreamMs / 1000);
+      if (exchange.attempts > 1) {
+        metrics.retries.inc({ upstream: upstream.name }, exchange.attempts - 1);
+      }
+    }
+    this.#options.accessLog.info(
+      {
+        traceId: trace.traceId,
+        method: incoming.method,
+        path: loggedPath(target.path || (incoming.url ?? "")),
+        status,
+        durationMs: rounded(durationMs),
+        client: call.client,
+        user: call.identity?.claims.sub,
+        upstream: upstream?.name,
+        endpoint: exchange?.instance?.endpoint.origin,
+        attempts: exchange?.attempts,
+        upstreamMs: exchange && rounded(exchange.upstreamMs),
+        gatewayMs: exchange && rounded(durationMs - exchange.upstreamMs),
+        cache: call.cacheResult,
+        cause: exchange?.cause ?? call.cause,
+      },
+      "request",
+    );
+  }
+}
+
+/** An outbound with conditions in place of the caller's. */
+function withConditions(outbound: Outbound, conditions: Record<string, string>): Outbound {
+  const headers = outbound.headers.filter(
+    (_, index) => !/^if-/i.test(outbound.headers[index - (index % 2)] as string),
+  );
+  return { ...outbound, headers: [...headers, ...Object.entries(conditions).flat()] };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

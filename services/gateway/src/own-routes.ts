@@ -1,0 +1,95 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { type AppEnvironment, bearerOf, KeysAwayError, Problem, reply, secured } from "@lab/service-kit";
+import { errors } from "jose";
+import type { Identities } from "./identity/identities.ts";
+import type { InternalTokens } from "./identity/internal-tokens.ts";
+import { TokenError } from "./identity/person-tokens.ts";
+import { localOnly } from "./local-only.ts";
+import type { GatewayReport } from "./report.ts";
+import type { RouteTable } from "./routes.ts";
+
+export interface OwnRoutesOptions {
+  routes: RouteTable;
+  identities: Identities;
+  internalTokens: InternalTokens;
+  report(): GatewayReport;
+}
+
+const token = z.object({ token: z.string(), expiresAt: z.iso.datetime() }).openapi("InternalToken");
+
+const publicKey = z
+  .object({
+    kty: z.literal("OKP"),
+    crv: z.literal("Ed25519"),
+    x: z.string(),
+    kid: z.string(),
+    alg: z.literal("EdDSA"),
+    use: z.literal("sig"),
+  })
+  .openapi("PublicKey");
+
+/** What the gateway answers itself. */
+export function ownRoutes(
+  app: OpenAPIHono<AppEnvironment>,
+  { routes, identities, internalTokens, report }: OwnRoutesOptions,
+): void {
+  app.get("/", (c) =>
+    c.json({
+      documentation: "/docs/",
+      routes: routes.destinations.map(({ prefix, service }) => ({ prefix, service })),
+    }),
+  );
+
+  app.use("/_gateway/endpoints", localOnly);
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/_gateway/endpoints",
+      summary: "Each instance of each service as this gateway sees it, and why; for this machine only",
+      responses: reply(200, "What the gateway knows", z.looseObject({}).openapi("GatewayReport")),
+    }),
+    (c) => c.json({ ...report() }, 200),
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/_gateway/jwks.json",
+      summary: "The public key (RFC 7517) that services check the gateway's tokens with",
+      responses: reply(200, "The keys", z.object({ keys: z.array(publicKey) }).openapi("PublicKeys")),
+    }),
+    async (c) => c.json((await internalTokens.keys()) as { keys: z.infer<typeof publicKey>[] }, 200),
+  );
+
+  app.use("/_gateway/token", localOnly);
+  app.openapi(
+    createRoute({
+      ...secured,
+      method: "post",
+      path: "/_gateway/token",
+      summary: "A token that services take, for somebody's own; for this machine only",
+      responses: reply(200, "Good for a minute", token),
+    }),
+    async (c) => {
+      const { text, exp } = await internalTokenFor(identities, c.req.header("authorization"));
+      return c.json({ token: text, expiresAt: new Date(exp * 1000).toISOString() }, 200);
+    },
+  );
+}
+
+async function internalTokenFor(identities: Identities, authorization: string | undefined) {
+  try {
+    return (await identities.of(bearerOf(authorization ?? ""))).internal;
+  } catch (error) {
+    if (error instanceof KeysAwayError) {
+      throw new Problem(503, "The keys that tokens are checked with can't be had. Try again in a moment.");
+    }
+    if (error instanceof TokenError) {
+      throw new Problem(401, error.message);
+    }
+    if (error instanceof errors.JOSEError) {
+      throw new Problem(401, "This wants a token: log in, and send it as `Authorization: Bearer <token>`.");
+    }
+    throw error;
+  }
+}

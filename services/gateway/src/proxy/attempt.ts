@@ -1,0 +1,126 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Instance, Outcome, Upstream } from "@lab/discovery";
+import type { Dispatcher } from "undici";
+import type { Deadlines, Timed } from "./deadlines.ts";
+
+/** What becomes of an attempt. */
+export interface AttemptListener {
+  onHead(attempt: Attempt, status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void;
+  /** @returns false when no more is wanted until `attempt.resume` is called */
+  onData(attempt: Attempt, chunk: Buffer): boolean;
+  onTrailers(attempt: Attempt, trailers: IncomingHttpHeaders): void;
+  /** @param cause an error's code, or `timeout` */
+  onFailure(attempt: Attempt, cause: string): void;
+}
+
+/** One request to one instance: undici's side of an exchange, with its deadline. */
+export class Attempt implements Dispatcher.DispatchHandler, Timed {
+  readonly instance: Instance;
+  /** For the head of the answer, then between parts of its body. */
+  deadlineMs: number;
+  /** How long the head of the answer took. */
+  latencyMs = 0;
+  isAnswering = false;
+  readonly #listener: AttemptListener;
+  readonly #upstream: Upstream;
+  readonly #deadlines: Deadlines;
+  readonly #startedMs: number;
+  #controller: Dispatcher.DispatchController | undefined;
+  #isOver = false;
+
+  /** @param deadlineMs for the head of the answer */
+  constructor(
+    listener: AttemptListener,
+    upstream: Upstream,
+    instance: Instance,
+    deadlines: Deadlines,
+    startedMs: number,
+    deadlineMs: number,
+  ) {
+    this.#listener = listener;
+    this.#upstream = upstream;
+    this.instance = instance;
+    this.#deadlines = deadlines;
+    this.#startedMs = startedMs;
+    this.deadlineMs = deadlineMs;
+    deadlines.add(this);
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.#startedMs;
+  }
+
+  /** Ends it for whoever asked, and says how the instance did; what undici still reports is of no interest. */
+  end(outcome: Outcome, abortFor?: string): void {
+    if (this.#isOver) {
+      return;
+    }
+    this.#isOver = true;
+    this.#deadlines.drop(this);
+    this.#upstream.release(this.instance, outcome, this.isAnswering ? this.latencyMs : this.elapsedMs);
+    if (abortFor !== undefined) {
+      this.#controller?.abort(new Error(abortFor));
+    }
+  }
+
+  readonly resume = (): void => this.#controller?.resume();
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#isOver) {
+      controller.abort(new Error("no longer wanted"));
+    }
+  }
+
+  /** While a body is on its way the instance has nothing to answer yet. */
+  onBodySent(): void {
+    this.deadlineMs = Math.max(this.deadlineMs, performance.now() + this.#upstream.policy.timeouts.perTryMs);
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    statusText = "",
+  ): void {
+    // 1xx: the answer is still to come.
+    if (this.#isOver || status < 200) {
+      return;
+    }
+    this.latencyMs = this.elapsedMs;
+    const { idleMs } = this.#upstream.policy.timeouts;
+    // A stream of events may be silent for as long as nothing happens.
+    const isStream = headers["content-type"]?.startsWith("text/event-stream");
+    this.deadlineMs = idleMs === 0 || isStream ? Number.POSITIVE_INFINITY : performance.now() + idleMs;
+    const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
+    this.#listener.onHead(this, status, statusText, raw);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) {
+      return;
+    }
+    if (this.deadlineMs !== Number.POSITIVE_INFINITY) {
+      this.deadlineMs = performance.now() + this.#upstream.policy.timeouts.idleMs;
+    }
+    if (!this.#listener.onData(this, chunk)) {
+      controller.pause();
+    }
+  }
+
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    if (!this.#isOver) {
+      this.#listener.onTrailers(this, trailers);
+    }
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (!this.#isOver) {
+      this.#listener.onFailure(this, (error as NodeJS.ErrnoException).code ?? error.name);
+    }
+  }
+
+  onDeadline(): void {
+    this.#listener.onFailure(this, "timeout");
+  }
+}
