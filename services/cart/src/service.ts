@@ -1,17 +1,14 @@
 import { z } from "@hono/zod-openapi";
 import { connectMessaging, erasureHandler, messagingEnvironment } from "@lab/messaging";
+import { connectRedis, isRedisAway, redisClient, redisEnvironment } from "@lab/redis";
 import {
   authEnvironment,
   type Context,
   createApp,
   createAuth,
   defineService,
-  measure,
-  port,
   type Running,
 } from "@lab/service-kit";
-import { Redis } from "ioredis";
-import { isRedisAway } from "./away.ts";
 import { cartRoutes } from "./carts.ts";
 import { MemoryCarts } from "./memory-carts.ts";
 import { migrate } from "./migrate.ts";
@@ -21,10 +18,7 @@ import { keyOf, RedisCarts } from "./redis-carts.ts";
 const environment = z.object({
   ...authEnvironment.shape,
   ...messagingEnvironment.shape,
-  REDIS_HOST: z.string().min(1),
-  REDIS_PORT: port,
-  REDIS_USER: z.string().min(1),
-  REDIS_PASSWORD: z.string().min(1),
+  ...redisEnvironment.shape,
   CART_TTL_SECONDS: z.coerce.number().int().positive(),
   /** With `memory`, carts are lost with the process: to be compared. */
   CART_STORE: z.enum(["redis", "memory"]).default("redis"),
@@ -35,7 +29,7 @@ type Environment = z.infer<typeof environment>;
 export const service = defineService({
   environment,
   async migrate({ environment, log }) {
-    const redis = clientFor(environment);
+    const redis = redisClient(environment, log);
     try {
       await redis.connect();
       await migrate(redis, environment.CART_TTL_SECONDS, log);
@@ -47,9 +41,7 @@ export const service = defineService({
 });
 
 async function start({ environment, log, isStopping }: Context<Environment>): Promise<Running> {
-  const redis = clientFor(environment);
-  redis.on("error", (error) => log.debug({ err: error }, "redis"));
-  redis.connect().catch(() => undefined);
+  const redis = connectRedis(environment, log);
   const { SERVICE_NAME: name, CART_TTL_SECONDS: ttlSeconds } = environment;
   const messaging = connectMessaging({ environment, name, log });
   const auth = createAuth(environment);
@@ -83,24 +75,4 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       redis.disconnect();
     },
   };
-}
-
-/** Connects again for as long as it takes; meanwhile commands fail at once instead of waiting in a queue. */
-function clientFor({ REDIS_HOST, REDIS_PORT, REDIS_USER, REDIS_PASSWORD }: Environment): Redis {
-  const redis = new Redis({
-    host: REDIS_HOST,
-    port: REDIS_PORT,
-    username: REDIS_USER,
-    password: REDIS_PASSWORD,
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 2000,
-    commandTimeout: 2000,
-    retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
-  });
-  // Every command comes through here, also those of a transaction, which are then counted one by one.
-  const send = redis.sendCommand.bind(redis);
-  redis.sendCommand = (command, stream) => measure("redis", () => send(command, stream));
-  return redis;
 }
