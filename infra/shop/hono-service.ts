@@ -17,6 +17,8 @@ export interface HonoServiceArgs extends Variables {
   port?: number;
   /** More fixed ports by their names in Nomad. */
   morePorts?: Record<string, number>;
+  /** Files beside its program: paths from the checkout's root by the names that they get. */
+  assets?: Readonly<Record<string, string>>;
   /** A folder of its own, which outlives the job; the service finds it as `DATA_DIR`. */
   dataFolder?: string;
   /** How much memory it may use, in MiB, where the job file's default won't do. */
@@ -40,7 +42,7 @@ export class HonoService extends pulumi.ComponentResource {
     const { environment, tools } = platform;
     const { settings, secrets } = args;
     this.variables = { settings, secrets };
-    this.digest = args.runs?.digest ?? this.#bundle(name, platform);
+    this.digest = args.runs?.digest ?? this.#bundle(name, platform, args.assets);
     const variables = {
       name,
       node: tools.node,
@@ -78,10 +80,20 @@ export class HonoService extends pulumi.ComponentResource {
     this.registerOutputs({ digest: this.digest });
   }
 
-  #bundle(name: string, { folders }: Platform): pulumi.Output<string> {
+  #bundle(
+    name: string,
+    { folders }: Platform,
+    assets: HonoServiceArgs["assets"] = {},
+  ): pulumi.Output<string> {
+    const fromRoot = Object.entries(assets).map(([as, path]) => [as, `${folders.root}/${path}`]);
     return new Bundle(
       name,
-      { name, entry: `${folders.root}/services/${name}/src/main.ts`, releases: folders.releases },
+      {
+        name,
+        entry: `${folders.root}/services/${name}/src/main.ts`,
+        ...(fromRoot.length > 0 ? { assets: Object.fromEntries(fromRoot) } : {}),
+        releases: folders.releases,
+      },
       { parent: this },
     ).digest;
   }

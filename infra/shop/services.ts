@@ -49,6 +49,8 @@ export interface ServiceRow {
   port?: PortName;
   /** More fixed ports, by their names in Nomad. */
   morePorts?: Readonly<Record<string, PortName>>;
+  /** Files that lie beside the program in its bundle, by the names that they have there: paths from the checkout's root. */
+  assets?: Readonly<Record<string, string>>;
   /** Whether it has a folder of its own for data (`DATA_DIR`). */
   keepsData?: boolean;
   /** Whether it stands for another company's, which knows nothing of the shop's people. */

@@ -62,7 +62,7 @@ function together(services: Array<[ServiceName, HonoService]>): Variables {
 
 /** What a service's row says of its jobs. */
 function jobOf(service: ServiceName, { environment, folders }: Platform) {
-  const { description, stores = [], port, morePorts = {}, keepsData } = rowOf(service);
+  const { description, stores = [], port, morePorts = {}, assets = {}, keepsData } = rowOf(service);
   const { ports } = environment;
   return {
     description,
@@ -70,6 +70,7 @@ function jobOf(service: ServiceName, { environment, folders }: Platform) {
     count: environment.instancesOf(service),
     ...(port ? { port: ports[port] } : {}),
     morePorts: Object.fromEntries(Object.entries(morePorts).map(([label, name]) => [label, ports[name]])),
+    assets,
     ...(keepsData ? { dataFolder: `${folders.data}/${service}` } : {}),
   };
 }

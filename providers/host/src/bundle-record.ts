@@ -3,6 +3,13 @@ import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "no
 import { dirname, join } from "node:path";
 import { version } from "esbuild";
 
+/** What a bundle is made from. */
+export interface BundleSource {
+  entry: string;
+  /** Files that lie beside the program in the archive: their paths by the names that they have there. */
+  assets?: Readonly<Record<string, string>> | undefined;
+}
+
 /** From which files a bundle was made, as `make` would know it: by their times and sizes. */
 interface BundleRecord {
   /** What made it. */
@@ -18,12 +25,12 @@ const builder = createHash("sha256")
   .digest("hex");
 
 /**
- * The digest of the last bundle of an entry point, if none of the files that it was made from has changed since. Every `pulumi
+ * The digest of the last bundle of a source, if none of the files that it was made from has changed since. Every `pulumi
  * up` asks for it; bundling all services each time would take most of an update that changes nothing.
  */
-export function recordedDigest(releases: string, entry: string): string | undefined {
+export function recordedDigest(releases: string, source: BundleSource): string | undefined {
   try {
-    const record = JSON.parse(readFileSync(recordFile(releases, entry), "utf8")) as BundleRecord;
+    const record = JSON.parse(readFileSync(recordFile(releases, source), "utf8")) as BundleRecord;
     const isCurrent =
       record.builder === builder &&
       Object.entries(record.inputs).every(([file, seen]) => appearance(file) === seen);
@@ -40,11 +47,11 @@ export function recordedDigest(releases: string, entry: string): string | undefi
  */
 export function recordBundle(
   releases: string,
-  entry: string,
+  source: BundleSource,
   digest: string,
   inputs: Record<string, string>,
 ): void {
-  const file = recordFile(releases, entry);
+  const file = recordFile(releases, source);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(
     `${file}.${process.pid}.new`,
@@ -59,6 +66,8 @@ export function appearance(file: string): string {
   return `${mtimeNs} ${size} ${ino}`;
 }
 
-function recordFile(releases: string, entry: string): string {
-  return join(releases, "records", `${createHash("sha256").update(entry).digest("hex")}.json`);
+/** Of an entry point with other assets there is another record: theirs says nothing of these. */
+function recordFile(releases: string, { entry, assets = {} }: BundleSource): string {
+  const source = JSON.stringify([entry, Object.entries(assets).toSorted()]);
+  return join(releases, "records", `${createHash("sha256").update(source).digest("hex")}.json`);
 }

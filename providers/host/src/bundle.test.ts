@@ -183,6 +183,34 @@ test("an unchanged service is not bundled again, a changed one is", async () => 
   expect((await handler.check(context, inputs)).digest).toBe(digest);
 });
 
+test("a file that is named lies beside the program, and a change of it gives another digest", async () => {
+  const page = join(folder, "checkout/node_modules/legacy/page.js");
+  await writeFile(page, "one");
+  await aged(join(folder, "checkout"));
+  const bare = await digestOf("checkout");
+  const inputs = { ...inputsOf("checkout"), assets: { "page.js": page } };
+  const { outputs } = await handler.create(context, { name: "web", inputs });
+  const files = await unpack(outputs.archive);
+  expect(Object.keys(files)).toEqual(["main.js", "main.js.map", "page.js"]);
+  expect(files["page.js"]).toBe("one");
+  expect(outputs.digest).not.toBe(bare);
+  expect((await handler.check(context, inputs)).digest).toBe(outputs.digest);
+  await writeFile(page, "two");
+  expect((await handler.check(context, inputs)).digest).not.toBe(outputs.digest);
+  expect(await digestOf("checkout")).toBe(bare);
+});
+
+test("a file that is not there is named, with where it was looked for", async () => {
+  const assets = { "page.js": join(folder, "checkout/node_modules/page.js") };
+  const call = handler.check(context, { ...inputsOf("checkout"), assets });
+  await expect(call).rejects.toThrow(/file page\.js of the bundle.*node_modules\/page\.js/);
+});
+
+test.each(["main.js", "main.js.map", "../page.js", ""])("no file can be called %j", (name) => {
+  const assets = { [name]: join(folder, "checkout/packages/shout.ts") };
+  expect(handler.inputs.safeParse({ ...inputsOf("checkout"), assets }).success).toBe(false);
+});
+
 async function aged(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { recursive: true })) {
     await utimes(join(folder, entry), 1_700_000_000, 1_700_000_000);

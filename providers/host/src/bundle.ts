@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { promisify } from "node:util";
@@ -9,19 +9,28 @@ import { type Change, compare, type ResourceHandler } from "@lab/provider-base";
 import { build as esbuild } from "esbuild";
 import { pack } from "tar-stream";
 import { z } from "zod";
-import { appearance, recordBundle, recordedDigest } from "./bundle-record.ts";
+import { appearance, type BundleSource, recordBundle, recordedDigest } from "./bundle-record.ts";
 import { ownMap } from "./own-map.ts";
+
+/** The names that the program and its map have in the archive. */
+const [programName, mapName] = ["main.js", "main.js.map"];
+
+const assetName = z
+  .string()
+  .regex(/^[\w-][\w.-]*$/, "must be a file name without a folder")
+  .refine((name) => name !== programName && name !== mapName, "is the name of the program or its map");
 
 const inputsSchema = z.strictObject({
   name: z.string().min(1),
   entry: z.string().min(1),
+  assets: z.record(assetName, z.string().min(1)).optional(),
   releases: z.string().min(1),
   /** Filled in by `check`, so that a preview shows which services an edit changes. */
   digest: z.string().optional(),
 });
 
 type Inputs = z.infer<typeof inputsSchema>;
-type Outputs = Required<Inputs> & { archive: string };
+type Outputs = Inputs & { digest: string; archive: string };
 
 /** CommonJS dependencies of an ES module may still call `require`. */
 const banner = `import { createRequire as __createRequire } from "node:module";
@@ -35,7 +44,7 @@ export const bundleHandler: ResourceHandler<Inputs, Outputs> = {
   async check(_context, inputs) {
     return {
       ...inputs,
-      digest: recordedDigest(inputs.releases, inputs.entry) ?? (await bundle(inputs)).digest,
+      digest: recordedDigest(inputs.releases, inputs) ?? (await bundle(inputs)).digest,
     };
   },
 
@@ -60,7 +69,7 @@ export const bundleHandler: ResourceHandler<Inputs, Outputs> = {
 };
 
 async function release(inputs: Inputs): Promise<Outputs> {
-  const recorded = recordedDigest(inputs.releases, inputs.entry);
+  const recorded = recordedDigest(inputs.releases, inputs);
   if (recorded !== undefined && existsSync(archiveFile(inputs.releases, recorded))) {
     return { ...inputs, digest: recorded, archive: archiveFile(inputs.releases, recorded) };
   }
@@ -83,14 +92,14 @@ const builtBefore = new Map<string, Buffer>();
 const timestampLagNs = 20_000_000n;
 
 /** Bundles, and remembers what was read for it. */
-async function bundle({ releases, entry }: Inputs): Promise<{ digest: string; archive: Buffer }> {
+async function bundle(source: Inputs): Promise<{ digest: string; archive: Buffer }> {
   const startedNs = BigInt(Date.now()) * 1_000_000n - timestampLagNs;
-  const { archive, inputs } = await build(entry);
+  const { archive, inputs } = await build(source);
   const digest = digestOf(archive);
   const appearances = Object.fromEntries(inputs.map((file) => [file, appearance(file)]));
   // A file that was written while it was bundled may have been read before or after.
   if (Object.values(appearances).every((text) => BigInt(text.split(" ")[0] as string) < startedNs)) {
-    recordBundle(releases, entry, digest, appearances);
+    recordBundle(source.releases, source, digest, appearances);
   }
   builtBefore.set(digest, archive);
   return { digest, archive };
@@ -105,14 +114,14 @@ function archiveFile(releases: string, digest: string): string {
  * give the same bytes wherever the checkout lies: no time, owner or absolute path goes in.
  */
 export async function archiveOf(entry: string): Promise<Buffer> {
-  return (await build(entry)).archive;
+  return (await build({ entry })).archive;
 }
 
-async function build(entry: string): Promise<{ archive: Buffer; inputs: string[] }> {
+async function build({ entry, assets = {} }: BundleSource): Promise<{ archive: Buffer; inputs: string[] }> {
   const { outputFiles, metafile } = await esbuild({
     entryPoints: [entry],
     absWorkingDir: dirname(entry),
-    outfile: "main.js",
+    outfile: programName,
     bundle: true,
     write: false,
     platform: "node",
@@ -130,15 +139,34 @@ async function build(entry: string): Promise<{ archive: Buffer; inputs: string[]
   for (const { path, contents } of outputFiles.sort((one, other) => one.path.localeCompare(other.path))) {
     const isMap = path.endsWith(".map");
     archive.entry(
-      { name: isMap ? "main.js.map" : "main.js", mtime: new Date(0), mode: 0o644 },
+      entryOf(isMap ? mapName : programName),
       isMap ? ownMap(Buffer.from(contents).toString()) : Buffer.from(contents),
     );
   }
+  for (const [name, file] of Object.entries(assets).sort(([one], [other]) => (one < other ? -1 : 1))) {
+    archive.entry(entryOf(name), await readAsset(name, file));
+  }
   archive.finalize();
+  const imported = Object.keys(metafile.inputs).map((file) => resolve(dirname(entry), file));
   return {
     archive: await promisify(gzip)(await buffer(archive), { level: 9 }),
-    inputs: Object.keys(metafile.inputs).map((file) => resolve(dirname(entry), file)),
+    inputs: [...imported, ...Object.values(assets)],
   };
+}
+
+/** No time or owner, so that the same sources give the same bytes. */
+function entryOf(name: string) {
+  return { name, mtime: new Date(0), mode: 0o644 };
+}
+
+async function readAsset(name: string, file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new Error(`The file ${name} of the bundle can't be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 function digestOf(archive: Buffer): string {

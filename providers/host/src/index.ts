@@ -50,6 +50,8 @@ export interface BundleArgs {
   name: string;
   /** Path of the entry point. */
   entry: string;
+  /** Files to lie beside the program (`main.js`): their paths by the names that they get. */
+  assets?: Record<string, string>;
   /** The folder that takes the archive. */
   releases: string;
 }
