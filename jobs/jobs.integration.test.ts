@@ -141,6 +141,53 @@ test("a server that no longer answers is restarted", async () => {
   await until(`another ${job}`, async () => holderOf(port) !== server);
 });
 
+test("a service may do with Redis what it is there for, and nothing with another's keys", async () => {
+  const { port, secrets } = cases.redis as Case;
+  const clients = ["cart", "gateway", "user"].map(
+    (username) =>
+      // A command that is refused is not sent again.
+      new Redis({ host: "127.0.0.1", port, username, password: secrets[`${username}_password`] }),
+  );
+  const [cart, gateway, user] = clients as [Redis, Redis, Redis];
+  try {
+    const id = await user.xadd("revocations", "MINID", "~", 0, "*", "sid", "one", "exp", 1);
+    expect(await gateway.xrange("revocations", "-", "+")).toEqual([[id, ["sid", "one", "exp", "1"]]]);
+    const next = gateway.xread("BLOCK", 0, "STREAMS", "revocations", id as string);
+    const other = await user.xadd("revocations", "*", "sub", "101", "iat", 1);
+    expect(await next).toEqual([["revocations", [[other, ["sub", "101", "iat", "1"]]]]]);
+
+    const count =
+      "redis.call('INCRBY', KEYS[1], 1) redis.call('PEXPIRE', KEYS[1], 60000) return redis.call('GET', KEYS[1])";
+    expect(await gateway.eval(count, 1, "gateway:rate:a")).toBe("1");
+    expect(await gateway.multi().get("gateway:rate:a").pttl("gateway:rate:a").exec()).toEqual([
+      [null, "1"],
+      [null, expect.any(Number)],
+    ]);
+
+    for (const refused of [
+      () => gateway.xadd("revocations", "*", "sid", "two", "exp", "1"),
+      () => gateway.del("revocations"),
+      () => gateway.get("cart:1"),
+      () => gateway.set("cart:1", "taken"),
+      () => gateway.eval("return redis.call('GET', 'cart:1')", 1, "gateway:rate:a"),
+      () => gateway.scan(0),
+      () => gateway.script("FLUSH"),
+      () => user.xrange("revocations", "-", "+"),
+      () => user.del("revocations"),
+      () => user.xadd("gateway:rate:a", "*", "sid", "two"),
+      () => user.get("cart:1"),
+      () => cart.xrange("revocations", "-", "+"),
+      () => cart.get("gateway:rate:a"),
+    ]) {
+      await expect(refused(), String(refused)).rejects.toThrow(/NOPERM|can't (run|access)/);
+    }
+  } finally {
+    for (const client of clients) {
+      client.disconnect();
+    }
+  }
+});
+
 test("a user of NATS may use its own subjects only", async () => {
   const { port, secrets } = cases.nats as Case;
   const login = { port, user: "hearer", pass: secrets.hearer_password };
@@ -342,7 +389,12 @@ async function allCases(): Promise<Case[]> {
         library_path: tools.redis.libraryPath,
         port: at(32),
       },
-      secrets: { admin_password: secret("redis admin"), cart_password: secret("redis cart") },
+      secrets: {
+        admin_password: secret("redis admin"),
+        cart_password: secret("redis cart"),
+        gateway_password: secret("redis gateway"),
+        user_password: secret("redis user"),
+      },
       password: secret("redis cart"),
       async visit(password, value) {
         const client = new Redis({

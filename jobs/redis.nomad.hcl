@@ -1,6 +1,6 @@
-# Redis: the key-value store, of the cart service. Runs one redis-server.
+# Redis: the key-value store, of carts, rate limits and the log-ins that were ended early. Runs one redis-server.
 # Data: the append-only files in data_dir. Every write is flushed to disk before it is acknowledged.
-# Secrets: Nomad Variable nomad/jobs/redis, items admin_password and cart_password.
+# Secrets: Nomad Variable nomad/jobs/redis, items admin_password, cart_password, gateway_password and user_password.
 
 variable "datacenter" {
   type        = string
@@ -72,7 +72,7 @@ job "redis" {
   datacenters = [var.datacenter]
 
   ui {
-    description = "Redis, for the cart service. Keys are kept in `${var.data_dir}`."
+    description = "Redis, for the services cart, gateway and user. Keys are kept in `${var.data_dir}`."
   }
 
   update {
@@ -175,6 +175,7 @@ job "redis" {
       # Only hashes, so that no password lies in the file. The last rule wins in an ACL; a script may do what its caller may.
       # Nobody can log in as `default`, but
       # Redis reads its append-only file as that user, and drops transactions for which it lacks the rights.
+      # The user service says which log-ins have ended, the gateway reads that; what stands in brackets is for other keys.
       template {
         destination = "secrets/users.acl"
         perms       = "0600"
@@ -184,6 +185,8 @@ job "redis" {
           user default off ~* &* +@all
           user admin on #{{ .admin_password.Value | sha256Hex }} ~* &* +@all
           user cart on #{{ .cart_password.Value | sha256Hex }} ~cart:* ~user:* resetchannels -@all +ping +info +scan +get +set +del +ttl +expire +hget +hset +hdel +hlen +hexists +hgetall +eval
+          user gateway on #{{ .gateway_password.Value | sha256Hex }} %R~revocations resetchannels -@all +ping +info +multi +exec +discard +xread +xrange (~gateway:* resetchannels -@all +@string +@hash +@sortedset +del +exists +expire +pexpire +ttl +pttl +eval +evalsha +script|load +script|exists)
+          user user on #{{ .user_password.Value | sha256Hex }} %W~revocations resetchannels -@all +ping +info +xadd +xtrim
           {{- end }}
         EOT
       }

@@ -47,7 +47,7 @@ const kinds: Record<Store, (service: ServiceName, data: DataTier) => Variables> 
   },
 
   redis(service, { redis }) {
-    const { host, port, user, password } = owned("redis", redis.cart, service);
+    const { host, port, user, password } = redis.accountOf(service);
     return {
       settings: { REDIS_HOST: host, REDIS_PORT: String(port), REDIS_USER: user },
       secrets: { REDIS_PASSWORD: password },

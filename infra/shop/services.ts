@@ -30,7 +30,7 @@ export interface ServiceRow {
   description: string;
   /**
    * The stores that it has an account of. One of MySQL, with a database of its own, is made for any service; the other
-   * stores have accounts for one service each, which their files in `infra/data/` make.
+   * stores have accounts for certain services only, which their files in `infra/data/` make.
    */
   stores?: readonly Store[];
   /**

@@ -6,7 +6,7 @@ import { freePorts } from "../../providers/host/src/ports.ts";
 import { locateTools } from "../../toolchain/tools.ts";
 import { createServerProcess, type ServerProcess } from "./server-process.ts";
 
-/** A Redis that lets the cart service do what the job's own rules let it do. */
+/** A Redis that lets each service do what the job's own rules let it do, with one password for all. */
 export interface RedisServer extends ServerProcess {
   /** What the cart service is told of it. */
   environment: { REDIS_HOST: string; REDIS_PORT: string; REDIS_USER: string; REDIS_PASSWORD: string };
@@ -68,6 +68,6 @@ export async function startRedis(): Promise<RedisServer> {
 /** The rules of the job file, with one password for all. */
 async function rulesWith(password: string): Promise<string> {
   const hash = createHash("sha256").update(password).digest("hex");
-  const rules = (await readFile(jobFile, "utf8")).match(/^ *user (default|admin|cart) .*$/gm) ?? [];
+  const rules = (await readFile(jobFile, "utf8")).match(/^ *user \w+ (on|off) .*$/gm) ?? [];
   return `${rules.map((rule) => rule.trim().replace(/#\{\{.*?\}\}/, `#${hash}`)).join("\n")}\n`;
 }
