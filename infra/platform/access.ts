@@ -3,6 +3,7 @@ import * as consul from "@pulumi/consul";
 import * as pulumi from "@pulumi/pulumi";
 import type { ConsulAgent } from "./consul-agent.ts";
 import type { NomadAgent } from "./nomad-agent.ts";
+import { openToAll } from "./open-to-all.ts";
 
 /** The token that Consul gives to requests without one. */
 const anonymousToken = "00000000-0000-0000-0000-000000000002";
@@ -33,23 +34,22 @@ export function consulTokenForNomad(agent: ConsulAgent, parent: pulumi.Resource)
   );
 }
 
-/** Opens the health of services in Consul to read without a token; the gateway finds instances with it. */
-export function openHealthInConsul(agent: ConsulAgent, parent: pulumi.Resource): void {
+/** Opens in Consul what the gateway reads, without a token: the health of services, and its policies. */
+export function openReadingInConsul(agent: ConsulAgent, parent: pulumi.Resource): void {
   const options = { parent, provider: agent.provider, deletedWith: agent.process };
-  const policy = new consul.AclPolicy(
-    "read-health",
-    {
-      name: "read-health",
-      description: "Anyone on this machine may see which services run and how they are",
-      rules: `agent_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }\nservice_prefix "" { policy = "read" }\n`,
-    },
-    options,
-  );
-  new consul.AclTokenPolicyAttachment(
-    "read-health",
-    { tokenId: anonymousToken, policy: policy.name },
-    options,
-  );
+  const attached: pulumi.Resource[] = [];
+  for (const args of openToAll) {
+    const policy = new consul.AclPolicy(args.name, args, options);
+    // One after the other: each reads the token and writes it back with one policy more.
+    const dependsOn = [...attached];
+    attached.push(
+      new consul.AclTokenPolicyAttachment(
+        args.name,
+        { tokenId: anonymousToken, policy: policy.name },
+        { ...options, dependsOn },
+      ),
+    );
+  }
 }
 
 /** Opens the list of jobs and their state in Nomad to read without a token, so that its UI shows them. */

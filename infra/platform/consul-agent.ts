@@ -13,7 +13,7 @@ export interface ConsulAgentArgs {
   managementToken: pulumi.Input<string>;
 }
 
-/** A Consul server on loopback, with access control: only health is open to read without a token. */
+/** A Consul server on loopback, with access control: what is open to read without a token is in `open-to-all.ts`. */
 export class ConsulAgent extends pulumi.ComponentResource {
   readonly process: Process;
   readonly provider: consul.Provider;

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Tools } from "../../toolchain/tools.ts";
 import type { Environment } from "../environment.ts";
 import type { Folders } from "../folders.ts";
-import { consulTokenForNomad, openHealthInConsul, openJobsInNomad } from "./access.ts";
+import { consulTokenForNomad, openJobsInNomad, openReadingInConsul } from "./access.ts";
 import { ConsulAgent } from "./consul-agent.ts";
 import { Keyring } from "./keyring.ts";
 import { NomadAgent } from "./nomad-agent.ts";
@@ -42,7 +42,7 @@ export class Platform extends pulumi.ComponentResource {
       { environment, folders, executable: tools.consul, managementToken: this.consulToken },
       { parent: this },
     );
-    openHealthInConsul(this.consul, this);
+    openReadingInConsul(this.consul, this);
     this.nomad = new NomadAgent(
       "nomad",
       {

@@ -66,6 +66,9 @@ export const providerKey = "payment-provider-api";
 /** The keyring's name of the key of the tokens by which services know each other. */
 const serviceTokenKey = "service-tokens";
 
+/** The key in Consul's store whose value is laid over the gateway's policies while it runs. */
+export const policiesKey = "gateway/policies";
+
 /** The services of the shop, in the order in which they are shown. A new one is a folder in `services/` and a line here. */
 export const services = {
   gateway: {
