@@ -43,6 +43,24 @@ test("a port whose holder has children is held by the holder, not by one of them
   }
 });
 
+test("of a port that is shared each process is named", async () => {
+  const shared = { host: "127.0.0.1", reusePort: true };
+  const server = createServer();
+  servers.push(server);
+  await once(server.listen({ ...shared, port: 0 }), "listening");
+  const { port } = server.address() as AddressInfo;
+  const options = JSON.stringify({ ...shared, port });
+  const program = `require("node:net").createServer().listen(${options}, () => console.log("listening"))`;
+  const other = spawn(process.execPath, ["-e", program]);
+  try {
+    await once(other.stdout, "data");
+    const pids = holdersOf([port]).map(({ pid }) => pid);
+    expect(pids.toSorted()).toEqual([process.pid, other.pid].toSorted());
+  } finally {
+    other.kill("SIGKILL");
+  }
+});
+
 test("a port that is taken on every interface, or by IPv6 only, counts", async () => {
   const ports = [await listen("0.0.0.0"), await listen("::1")].sort((one, other) => one - other);
   expect(holdersOf(ports).map(({ port, pid }) => [port, pid])).toEqual(

@@ -14,27 +14,28 @@ export interface Holder {
 /** The states `LISTEN` and `ESTABLISHED` in `/proc/net/tcp` (proc(5)). */
 const [listening, established] = ["0A", "01"];
 
-/** Those of the ports that something listens on, and what. */
+/** Those of the ports that something listens on, and what; several processes may share one (`SO_REUSEPORT`, socket(7)). */
 export function holdersOf(ports: readonly number[]): Holder[] {
   const sockets = listeningSockets(ports);
-  const pids = new Map<number, number[]>();
+  const pids = new Map<string, number[]>();
   for (const [socket, pid] of sockets.size > 0 ? openSockets() : []) {
-    const port = sockets.get(socket);
-    if (port !== undefined) {
-      pids.set(port, [...(pids.get(port) ?? []), pid]);
+    if (sockets.has(socket)) {
+      pids.set(socket, [...(pids.get(socket) ?? []), pid]);
     }
   }
   // Who was not seen to have its socket is another user's, or has ended between the two looks.
   const left = pids.size < sockets.size ? listeningSockets(ports) : sockets;
-  return [...new Set(left.values())]
-    .map((port) => ({ port, ...firstOf(pids.get(port) ?? []) }))
+  const holders = [...sockets]
+    .filter(([socket]) => pids.has(socket) || left.has(socket))
+    .map(([socket, port]) => ({ port, pid: firstOf(pids.get(socket) ?? []) }));
+  return [...new Map(holders.map((holder) => [`${holder.port} ${holder.pid}`, holder])).values()]
+    .map(({ port, pid }) => ({ port, ...(pid === undefined ? {} : { pid, command: commandOf(pid) }) }))
     .sort((one, other) => one.port - other.port);
 }
 
 /** The one that the others descend from: a child has its parent's sockets, if only until it runs another program. */
-function firstOf(pids: number[]): Pick<Holder, "pid" | "command"> {
-  const pid = pids.find((one) => !pids.includes(parentOf(one) ?? 0));
-  return pid === undefined ? {} : { pid, command: commandOf(pid) };
+function firstOf(pids: number[]): number | undefined {
+  return pids.find((one) => !pids.includes(parentOf(one) ?? 0));
 }
 
 /** The ports that a process is connected to, wherever. */
