@@ -34,6 +34,10 @@ describe("the configuration of a stack", () => {
     });
   });
 
+  it("takes several gateways, which share their port", () => {
+    expect(environmentOf("dev", { instances: '{"gateway": 2}' }).instancesOf("gateway")).toBe(2);
+  });
+
   it("refuses two servers on one port by both names", () => {
     expect(() => environmentOf("dev", { ports: '{"mysql": 18032}' })).toThrow(
       /18032 to both mysql and redis/,

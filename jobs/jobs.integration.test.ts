@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -277,6 +278,64 @@ test("a service runs from its bundle, with plain and secret settings in its envi
   expect(answers[0]).toMatchObject({ GREETING: 'say "hi" to ${you}', PASSWORD: 'a "b" $c' });
 });
 
+test("instances share a port, and nobody finds it closed while another version takes their place", async () => {
+  const port = base + 50;
+  const program = join(folder, "door.ts");
+  await writeFile(
+    program,
+    `
+      import { createServer } from "node:http";
+      const { HOST: host, PORT, SHARED_PORT } = process.env;
+      const listen = (options) => {
+        const server = createServer((_, response) => response.end(process.env.VERSION));
+        server.on("error", () => setTimeout(() => server.listen(options), 50));
+        server.listen(options);
+      };
+      listen({ host, port: Number(PORT) });
+      if (SHARED_PORT) listen({ host, port: Number(SHARED_PORT), reusePort: true });
+    `,
+  );
+  const { url: archive_url, digest } = await releaseOf(program);
+  const version = (VERSION: string, more = {}) => ({
+    name: "door",
+    node: tools.node,
+    archive_url,
+    digest,
+    environment: JSON.stringify({ VERSION, ...more }),
+  });
+  const shared = { count: 2, shared_port: port, weight: 3 };
+  const answer = async () => (await fetch(`http://127.0.0.1:${port}/`)).text();
+
+  // One who had the port for itself gives way, though what comes after it is healthy first.
+  await (await deploy("service", { ...version("alone"), port }, "door")).healthy();
+  const second = version("second", { SHARED_PORT: String(port) });
+  await (await deploy("service", { ...second, ...shared }, "door")).healthy(2);
+  await until("both on the port", () => holdersOf([port]).length === 2);
+  expect(await answer()).toBe("second");
+  const entries = await json<{ Service: { Meta: object } }[]>(`${consul}/v1/health/service/door`);
+  expect(entries.map(({ Service }) => Service.Meta)).toEqual([
+    { digest, weight: "3", "external-source": "nomad" },
+    { digest, weight: "3", "external-source": "nomad" },
+  ]);
+
+  const third = await deploy(
+    "service",
+    { ...version("third", { SHARED_PORT: String(port) }), ...shared },
+    "door",
+  );
+  const rolled = new AbortController();
+  const connecting = connectUntil(rolled.signal, port);
+  await third.healthy(2);
+  await until("the third version alone", async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, answer));
+    return answers.every((text) => text === "third");
+  });
+  rolled.abort();
+  const { connected, refused } = await connecting;
+  expect(connected).toBeGreaterThan(10);
+  expect(refused).toBe(0);
+});
+
 test("the artifact store serves releases and nothing else", async () => {
   const { url, digest } = await releaseOf(join(jobs, "provision/mongodb.ts"));
   const store = new URL(url).origin;
@@ -316,6 +375,23 @@ test("every file parses for a real mongod as well", async () => {
   });
   expect(await response.json()).toMatchObject({ ValidationErrors: null });
 });
+
+/** Connects to a port, again and again. */
+async function connectUntil(signal: AbortSignal, port: number) {
+  const attempts = { connected: 0, refused: 0 };
+  while (!signal.aborted) {
+    const socket = connect(port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      attempts.connected++;
+    } catch (error) {
+      attempts.refused += Number((error as NodeJS.ErrnoException).code === "ECONNREFUSED");
+    }
+    socket.destroy();
+    await delay(5);
+  }
+  return attempts;
+}
 
 async function allCases(): Promise<Case[]> {
   const at = (offset: number) => base + offset;

@@ -80,6 +80,22 @@ variable "more_ports" {
   description = "Ports besides that of HTTP: a JSON object of fixed ports by name."
 }
 
+variable "shared_port" {
+  type        = number
+  default     = 0
+  description = "Port that all instances listen on together (SO_REUSEPORT), besides that of HTTP; 0 for none."
+}
+
+variable "weight" {
+  type        = number
+  default     = 1
+  description = "Share of the requests that an instance gets where they are balanced by weight, in proportion to the others'."
+  validation {
+    condition     = var.weight >= 1
+    error_message = "An instance has a weight of at least 1."
+  }
+}
+
 variable "data_dir" {
   type        = string
   default     = ""
@@ -129,7 +145,7 @@ job "service" {
     progress_deadline = "6m"
     auto_revert       = true
 
-    # The old instance stays until a new one is healthy. Not with a fixed port, which two can't have at once.
+    # The old instance stays until a new one is healthy. Not with a fixed port of one's own, which two can't have at once.
     canary       = var.port == 0 ? min(var.count, 1) : 0
     auto_promote = var.port == 0 && var.count > 0
   }
@@ -158,6 +174,14 @@ job "service" {
           static = port.value
         }
       }
+      dynamic "port" {
+        for_each = var.shared_port == 0 ? [] : [var.shared_port]
+        labels   = ["shared"]
+        content {
+          static           = port.value
+          ignore_collision = true
+        }
+      }
     }
 
     service {
@@ -167,6 +191,7 @@ job "service" {
 
       meta {
         digest = var.digest
+        weight = var.weight
       }
 
       # Whether the process lives. Begins as passing, because readiness is what callers wait for.

@@ -15,6 +15,8 @@ export interface HonoServiceArgs extends Variables {
   count: number;
   /** A fixed port; without it Nomad picks one for each instance. */
   port?: number;
+  /** A fixed port that all instances listen on together. */
+  sharedPort?: number;
   /** More fixed ports by their names in Nomad. */
   morePorts?: Record<string, number>;
   /** Files beside its program: paths from the checkout's root by the names that they get. */
@@ -69,6 +71,7 @@ export class HonoService extends pulumi.ComponentResource {
           description: args.description,
           count: args.count,
           port: args.port ?? 0,
+          shared_port: args.sharedPort ?? 0,
           more_ports: JSON.stringify(args.morePorts ?? {}),
           data_dir: args.dataFolder ?? "",
           ...(args.memoryMaxMib ? { memory_max: args.memoryMaxMib } : {}),

@@ -47,6 +47,8 @@ export interface ServiceRow {
   secrets?: Readonly<Record<string, string>>;
   /** A fixed port, and so a single instance; without it Nomad picks one for each instance. */
   port?: PortName;
+  /** A fixed port that all instances listen on together, besides the one that Nomad picks for each. */
+  sharedPort?: PortName;
   /** More fixed ports, by their names in Nomad. */
   morePorts?: Readonly<Record<string, PortName>>;
   /** Files that lie beside the program in its bundle, by the names that they have there: paths from the checkout's root. */
@@ -73,7 +75,7 @@ export const policiesKey = "gateway/policies";
 export const services = {
   gateway: {
     description: "The way in: routes /api to the live instances of each service.",
-    port: "gateway",
+    sharedPort: "gateway",
     settings: ({ consulUrl, routes }) => ({ CONSUL_URL: consulUrl, ROUTES: JSON.stringify(routes) }),
   },
   user: {

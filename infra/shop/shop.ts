@@ -62,13 +62,22 @@ function together(services: Array<[ServiceName, HonoService]>): Variables {
 
 /** What a service's row says of its jobs. */
 function jobOf(service: ServiceName, { environment, folders }: Platform) {
-  const { description, stores = [], port, morePorts = {}, assets = {}, keepsData } = rowOf(service);
+  const {
+    description,
+    stores = [],
+    port,
+    sharedPort,
+    morePorts = {},
+    assets = {},
+    keepsData,
+  } = rowOf(service);
   const { ports } = environment;
   return {
     description,
     migrates: stores.length > 0,
     count: environment.instancesOf(service),
     ...(port ? { port: ports[port] } : {}),
+    ...(sharedPort ? { sharedPort: ports[sharedPort] } : {}),
     morePorts: Object.fromEntries(Object.entries(morePorts).map(([label, name]) => [label, ports[name]])),
     assets,
     ...(keepsData ? { dataFolder: `${folders.data}/${service}` } : {}),
