@@ -26,6 +26,14 @@ test("each public path belongs to one service", () => {
   expect(new Set(prefixes).size).toBe(prefixes.length);
 });
 
+test("what a service has without a token lies below its own path", () => {
+  for (const { prefix, public: operations } of publicRoutes()) {
+    for (const operation of operations) {
+      expect(operation).toMatch(new RegExp(`^(GET|POST|PUT|PATCH|DELETE) ${prefix}(/[^/]+)*$`));
+    }
+  }
+});
+
 test("everybody who hears that a person is erased can say so, and is waited for", () => {
   expect(erasers()).toEqual(expect.arrayContaining(["product", "cart", "order", "payment", "social"]));
   for (const name of serviceNames) {

@@ -11,13 +11,15 @@ export type Store = "mysql" | "mongodb" | "redis" | "cassandra" | "neo4j";
 export interface Route {
   prefix: string;
   service: string;
+  /** What may be asked without a token: method and path, in which `{name}` stands for one segment. */
+  public: readonly string[];
 }
 
 /** What the settings of a service can be made of. */
 export interface Facts {
   environment: Environment;
   consulUrl: string;
-  /** The public routes of all services. */
+  /** What the gateway routes. */
   routes: Route[];
   /** The services that erase a person: those that hear of it. */
   erasers: string[];
@@ -39,8 +41,10 @@ export interface ServiceRow {
    */
   publishes?: readonly EventType[];
   consumes?: readonly EventType[];
-  /** The path under which the gateway makes it public. */
+  /** The path under which the gateway hands requests on to it. Whatever is not below it is for other services only. */
   route?: string;
+  /** What people without a token may ask it, as in {@link Route}; a token or none will do there. Everything else wants one. */
+  public?: readonly string[];
   /** Settings of its own, as environment variables. */
   settings?(facts: Facts): Record<string, string>;
   /** Secrets of its own: the keyring's names of them by environment variable. Services that name the same share it. */
@@ -82,6 +86,13 @@ export const services = {
     description: "Users and their addresses, in MySQL.",
     stores: ["mysql"],
     route: "/api/users",
+    public: [
+      "POST /api/users",
+      "POST /api/users/login",
+      "GET /api/users/jwks.json",
+      "GET /api/users/erasures/{erasureId}",
+      "GET /api/users/students",
+    ],
     publishes: ["user.registered.v1", "user.changed.v1", "user.erased.v1"],
     consumes: ["user.data-erased.v1"],
     settings: ({ environment, erasers }) => ({
@@ -96,6 +107,7 @@ export const services = {
     description: "Products of different shapes, in MongoDB.",
     stores: ["mongodb"],
     route: "/api/products",
+    public: ["GET /api/products", "GET /api/products/{sku}", "GET /api/products/students"],
     publishes: ["product.viewed.v1", "stock.reserved.v1", "stock.rejected.v1", "user.data-erased.v1"],
     consumes: ["order.placed.v1", "order.cancelled.v1", "payment.captured.v1", "user.erased.v1"],
   },
@@ -103,6 +115,7 @@ export const services = {
     description: "Carts that expire, in Redis.",
     stores: ["redis"],
     route: "/api/cart",
+    public: ["GET /api/cart/{cart}", "DELETE /api/cart/{cart}", "PUT /api/cart/{cart}/items/{sku}"],
     publishes: ["cart.merged.v1", "user.data-erased.v1"],
     consumes: ["user.erased.v1"],
     settings: ({ environment }) => ({ CART_TTL_SECONDS: String(environment.cartTtlSeconds) }),
@@ -175,6 +188,7 @@ export const services = {
     description: "Events in wide rows, in Cassandra.",
     stores: ["cassandra"],
     route: "/api/analytics",
+    public: ["GET /api/analytics/rows/{id}"],
     publishes: ["user.data-erased.v1"],
     consumes: [
       "cart.merged.v1",
@@ -306,8 +320,8 @@ export function messagingUses(): MessagingUse[] {
 /** What the gateway routes. */
 export function publicRoutes(): Route[] {
   return serviceNames.flatMap((service) => {
-    const prefix = rowOf(service).route;
-    return prefix === undefined ? [] : [{ prefix, service }];
+    const { route: prefix, public: open = [] } = rowOf(service);
+    return prefix === undefined ? [] : [{ prefix, service, public: open }];
   });
 }
 

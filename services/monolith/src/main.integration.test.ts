@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { publicRoutes } from "../../../infra/shop/services.ts";
 import { freePorts } from "../../../providers/host/src/ports.ts";
 import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
 import { type ServiceProcess, startService } from "../../../tests/servers/service.ts";
@@ -136,6 +137,49 @@ test("one document describes what they all answer", async () => {
   for (const path of ["/api/users/login", "/api/products/{sku}", "/api/cart/merge", "/api/social/path"]) {
     expect(Object.keys(paths)).toContain(path);
   }
+});
+
+describe("what the gateway's table says of the services", () => {
+  const table = publicRoutes();
+  const open = table.flatMap(({ public: operations }) => operations);
+  let operations: { name: string; path: string; isOpen: boolean }[];
+
+  beforeAll(async () => {
+    const { paths } = (await (await fetch(`${monolith.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { security?: object[] }>>;
+    };
+    operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { security = [{}] }]) => ({
+        name: `${method.toUpperCase()} ${path}`,
+        path,
+        isOpen: security.some((scheme) => Object.keys(scheme).length === 0),
+      })),
+    );
+  });
+
+  test("each operation that takes requests without a token is there, and no other", () => {
+    const found = operations.filter(({ isOpen }) => isOpen).map(({ name }) => name);
+    expect(open.toSorted()).toEqual(found.toSorted());
+  });
+
+  test("no operation that wants a token looks like one that wants none", () => {
+    const patterns = open.map((name) => new RegExp(`^${name.replaceAll(/\{\w+\}/g, "[^/]+")}$`));
+    for (const { name } of operations.filter(({ isOpen }) => !isOpen)) {
+      expect(
+        patterns.filter((pattern) => pattern.test(name)),
+        name,
+      ).toEqual([]);
+    }
+  });
+
+  test("the gateway has a way to each operation, but for those that other services call", () => {
+    const isBelow = (path: string, prefix: string) => path === prefix || path.startsWith(`${prefix}/`);
+    const hidden = operations.filter(({ path }) => !table.some(({ prefix }) => isBelow(path, prefix)));
+    expect(hidden.map(({ name }) => name)).toEqual([
+      "POST /internal/payments",
+      "POST /internal/notifications",
+    ]);
+  });
 });
 
 test("it lives, and says which of its stores are away", async () => {
