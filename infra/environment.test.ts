@@ -38,6 +38,12 @@ describe("the configuration of a stack", () => {
     expect(environmentOf("dev", { instances: '{"gateway": 2}' }).instancesOf("gateway")).toBe(2);
   });
 
+  it("hands the gateway's policies on as they are", () => {
+    expect(environmentOf("dev", {}).gateway).toEqual({});
+    const gateway = { routes: { "/api/users": { balancing: "least-connections" } } };
+    expect(environmentOf("dev", { gateway: JSON.stringify(gateway) }).gateway).toEqual(gateway);
+  });
+
   it("refuses two servers on one port by both names", () => {
     expect(() => environmentOf("dev", { ports: '{"mysql": 18032}' })).toThrow(
       /18032 to both mysql and redis/,
@@ -61,6 +67,8 @@ describe("the configuration of a stack", () => {
     ["ports", '{"postgres": 5432}', /lab:ports/],
     ["instances", '{"user": -1}', /lab:instances.user/],
     ["instances", '{"mail": 2}', /lab:instances.mail: there can be only one/],
+    ["gateway", "fast", /lab:gateway must be an object; it is: fast/],
+    ["gateway", "[1]", /lab:gateway: must be an object of policies/],
     ["chain", "both", /lab:chain/],
     ["provider", '{"failureRate": 2}', /lab:provider.failureRate/],
     ["provider", '{"latency": 2}', /lab:provider/],

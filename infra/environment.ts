@@ -40,6 +40,7 @@ const settings = z.strictObject({
   tokenTtlSeconds: seconds.default(3600),
   keyLifetimeSeconds: seconds.default(86_400),
   cartTtlSeconds: seconds.default(86_400),
+  gateway: z.record(z.string(), z.unknown(), { error: "must be an object of policies" }).default({}),
   instances: z.partialRecord(z.enum(serviceNames), z.number().int().min(1).max(20)).default({}),
 });
 
@@ -64,6 +65,8 @@ export interface Environment {
   keyLifetimeSeconds: number;
   /** How long a cart lives after its last change. */
   cartTtlSeconds: number;
+  /** The gateway's policies where they differ from its defaults; the gateway checks them. */
+  gateway: Readonly<Record<string, unknown>>;
   /** How many instances of a service run. */
   instancesOf(service: ServiceName): number;
 }
@@ -112,13 +115,13 @@ export function environmentOf(stack: string, values: Record<string, string | und
 }
 
 /** The settings that are objects, which Pulumi hands over as JSON text. */
-const objects = new Set(["ports", "provider", "instances"]);
+const objects = new Set(["ports", "provider", "gateway", "instances"]);
 
 function json(key: string, value: string | undefined): unknown {
   try {
     return JSON.parse(value ?? "");
   } catch {
-    throw new ConfigurationError(`lab:${key} must be an object, such as { "gateway": 1 }; it is: ${value}`);
+    throw new ConfigurationError(`lab:${key} must be an object; it is: ${value}`);
   }
 }
 

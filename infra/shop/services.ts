@@ -35,6 +35,8 @@ export interface ServiceRow {
    * stores have accounts for certain services only, which their files in `infra/data/` make.
    */
   stores?: readonly Store[];
+  /** Whether it leaves in its stores what needs no preparation, so that there is nothing to migrate. */
+  hasNoSchema?: boolean;
   /**
    * The types of events that it says, which are all that its user of NATS may publish, and those that it hears: the user has
    * consumers if there are any, and names their types itself. Without either it has no user.
@@ -72,6 +74,12 @@ export const providerKey = "payment-provider-api";
 /** The keyring's name of the key of the tokens by which services know each other. */
 const serviceTokenKey = "service-tokens";
 
+/** Whose tokens people have, and for whom: the user service gives them, and the gateway alone takes them. */
+const peopleTokens = { issuer: "polyglot-lab", audience: "shop" };
+
+/** Whose tokens the services take, and for whom: the gateway puts them in the place of people's. */
+export const internalTokens = { issuer: "gateway", audience: "shop-services" };
+
 /** The key in Consul's store whose value is laid over the gateway's policies while it runs. */
 export const policiesKey = "gateway/policies";
 
@@ -79,12 +87,27 @@ export const policiesKey = "gateway/policies";
 export const services = {
   gateway: {
     description: "The way in: routes /api to the live instances of each service.",
+    stores: ["redis"],
+    hasNoSchema: true,
     sharedPort: "gateway",
-    settings: ({ consulUrl, routes }) => ({ CONSUL_URL: consulUrl, ROUTES: JSON.stringify(routes) }),
+    settings: ({ environment: { ports, gateway }, consulUrl, routes }) => ({
+      GATEWAY_PORT: String(ports.gateway),
+      CONSUL_URL: consulUrl,
+      ROUTES: JSON.stringify(routes),
+      POLICIES: JSON.stringify(gateway),
+      POLICIES_KEY: policiesKey,
+      JWT_ISSUER: peopleTokens.issuer,
+      JWT_AUDIENCE: peopleTokens.audience,
+      JWKS_SERVICE: "user",
+      JWKS_PATH: "/api/users/jwks.json",
+      INTERNAL_ISSUER: internalTokens.issuer,
+      INTERNAL_AUDIENCE: internalTokens.audience,
+    }),
+    secrets: { INTERNAL_TOKEN_SECRET: "internal-tokens" },
   },
   user: {
     description: "Users and their addresses, in MySQL.",
-    stores: ["mysql"],
+    stores: ["mysql", "redis"],
     route: "/api/users",
     public: [
       "POST /api/users",
@@ -97,6 +120,8 @@ export const services = {
     consumes: ["user.data-erased.v1"],
     settings: ({ environment, erasers }) => ({
       ADMIN_EMAIL: administrator.email,
+      TOKEN_ISSUER: peopleTokens.issuer,
+      TOKEN_AUDIENCE: peopleTokens.audience,
       TOKEN_TTL_SECONDS: String(environment.tokenTtlSeconds),
       KEY_LIFETIME_SECONDS: String(environment.keyLifetimeSeconds),
       ERASERS: erasers.join(","),

@@ -65,6 +65,7 @@ function jobOf(service: ServiceName, { environment, folders }: Platform) {
   const {
     description,
     stores = [],
+    hasNoSchema = false,
     port,
     sharedPort,
     morePorts = {},
@@ -74,7 +75,7 @@ function jobOf(service: ServiceName, { environment, folders }: Platform) {
   const { ports } = environment;
   return {
     description,
-    migrates: stores.length > 0,
+    migrates: stores.length > 0 && !hasNoSchema,
     count: environment.instancesOf(service),
     ...(port ? { port: ports[port] } : {}),
     ...(sharedPort ? { sharedPort: ports[sharedPort] } : {}),

@@ -3,7 +3,7 @@ import type { DataTier } from "../data/data-tier.ts";
 import type { Nats } from "../platform/nats.ts";
 import type { Platform } from "../platform/platform.ts";
 import { accessTo, accessToNats } from "./access.ts";
-import { erasers, publicRoutes, rowOf, type ServiceName, usesMessaging } from "./services.ts";
+import { erasers, internalTokens, publicRoutes, rowOf, type ServiceName, usesMessaging } from "./services.ts";
 import { shopUrls } from "./urls.ts";
 
 /** Environment variables of a service: plain ones, and those that reach the tasks through a Nomad Variable. */
@@ -22,10 +22,10 @@ export interface Ground {
 /** All that a service is told, besides who it is. */
 export function variablesOf(service: ServiceName, { platform, data, nats }: Ground): Variables {
   const { environment, consul, keyring } = platform;
-  const { stores = [], isOutside, settings, secrets = {} } = rowOf(service);
+  const { stores = [], route, settings, secrets = {} } = rowOf(service);
   const urls = shopUrls(environment.ports);
   const parts: Partial<Variables>[] = [
-    isOutside ? {} : { settings: tokenSettings(urls.gateway) },
+    route === undefined ? {} : { settings: tokenSettings(urls.gateway) },
     ...stores.map((store) => accessTo(store, service, data)),
     usesMessaging(service) ? accessToNats(service, nats) : {},
     {
@@ -47,11 +47,11 @@ export function variablesOf(service: ServiceName, { platform, data, nats }: Grou
   };
 }
 
-/** How people's tokens are checked. */
+/** How the tokens that the gateway sends in people's names are checked, by the services behind it. */
 function tokenSettings(gatewayUrl: string): Record<string, string> {
   return {
-    JWKS_URL: `${gatewayUrl}/api/users/jwks.json`,
-    JWT_ISSUER: "polyglot-lab",
-    JWT_AUDIENCE: "shop",
+    JWKS_URL: `${gatewayUrl}/_gateway/jwks.json`,
+    JWT_ISSUER: internalTokens.issuer,
+    JWT_AUDIENCE: internalTokens.audience,
   };
 }
