@@ -9,7 +9,7 @@ import { createApp } from "./app.ts";
 import { createAuth, ownOrAdmin, secured } from "./auth.ts";
 import { reply } from "./openapi.ts";
 
-/** What the user service is to the others: keys that are published. */
+/** What the gateway is to the services: keys that are published. */
 let server: Server;
 let published: JWK[];
 let fetches: number;
@@ -68,11 +68,20 @@ function appWithAuth() {
       path: "/people/{id}",
       middleware: auth.user,
       request: { params: z.object({ id: z.coerce.number() }) },
-      responses: reply(200, "Who asks", z.object({ userId: z.number(), role: z.string() })),
+      responses: reply(
+        200,
+        "Who asks",
+        z.object({
+          userId: z.number(),
+          role: z.string(),
+          sid: z.string().optional(),
+          sidExpiresAt: z.number().optional(),
+        }),
+      ),
     }),
     (c) => {
-      const { userId, role } = ownOrAdmin(c, c.req.valid("param").id);
-      return c.json({ userId, role }, 200);
+      const { userId, role, sid, sidExpiresAt } = ownOrAdmin(c, c.req.valid("param").id);
+      return c.json({ userId, role, sid, sidExpiresAt }, 200);
     },
   );
   app.get("/anybody", auth.optional, (c) => c.json({ name: c.get("identity")?.name ?? "nobody" }));
@@ -100,7 +109,21 @@ test("a person sees what is theirs, an administrator everything, a stranger noth
   expect((await get("/anybody")).status).toBe(200);
 });
 
-test("tokens that are not the user service's, not for the shop, or no longer good are refused", async () => {
+test("a token says which log-in it is of, where the log-in has a name", async () => {
+  const key = await makeKey("one");
+  published = [key.jwk];
+  const { get } = appWithAuth();
+  const login = { sid: "2f1c7a52-3c5a-4d0e-9f64-0f6f0c8f1b11", sid_exp: 1_900_000_000 };
+  expect(await (await get("/people/101", await key.sign(login))).json()).toEqual({
+    userId: 101,
+    role: "customer",
+    sid: login.sid,
+    sidExpiresAt: login.sid_exp,
+  });
+  expect((await get("/people/101", await key.sign({ ...login, sid: 7 }))).status).toBe(401);
+});
+
+test("tokens that are not the gateway's, not for services, or no longer good are refused", async () => {
   const [key, foreign] = await Promise.all([makeKey("one"), makeKey("one")]);
   published = [key.jwk];
   const { get } = appWithAuth();

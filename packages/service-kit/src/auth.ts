@@ -6,7 +6,7 @@ import { Problem } from "./problem.ts";
 
 /** What a service that knows people by their tokens reads from its environment. */
 export const authEnvironment = z.object({
-  /** Where the user service publishes its public keys (RFC 7517). */
+  /** Where the gateway publishes the public key (RFC 7517) of the tokens that it puts in place of people's own. */
   JWKS_URL: z.url(),
   JWT_ISSUER: z.string().min(1),
   JWT_AUDIENCE: z.string().min(1),
@@ -19,8 +19,12 @@ export interface Identity {
   userId: number;
   name: string;
   role: "customer" | "admin";
-  /** The token itself, to hand on to another service. Never log it. */
+  /** The token itself, to hand on to another service at once: it ends within a minute. Never log it. */
   token: string;
+  /** Which log-in of the person it is: what a log-out ends. */
+  sid?: string;
+  /** When that log-in ends by itself, in seconds since 1970. */
+  sidExpiresAt?: number;
 }
 
 export interface Auth {
@@ -43,11 +47,16 @@ const claims = z.object({
   name: z.string(),
   role: z.enum(["customer", "admin"]),
   exp: z.number(),
+  sid: z.string().min(1).optional(),
+  sid_exp: z.number().int().optional(),
 });
 
 const maxRemembered = 10_000;
 
-/** Checks tokens of the user service: JWTs that are signed with Ed25519 (RFC 8037), in `Authorization: Bearer`. */
+/**
+ * Checks tokens of the gateway: JWTs that are signed with Ed25519 (RFC 8037), in `Authorization: Bearer`. They live for a minute:
+ * whether somebody has logged out is known to the gateway, which gives out no more of them then.
+ */
 export function createAuth({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: AuthEnvironment): Auth {
   const keyOf = keysFrom(new URL(JWKS_URL));
   // A signature costs more than everything else that a small request does, so a token is checked once.
@@ -65,14 +74,21 @@ export function createAuth({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: AuthEnvironme
       audience: JWT_AUDIENCE,
       requiredClaims: ["exp", "sub"],
     });
-    const { sub: userId, name, role, exp } = claims.parse(payload);
-    const identity: Identity = { userId, name, role, token };
-    const [oldest] = remembered.keys();
-    if (remembered.size >= maxRemembered && oldest !== undefined) {
-      remembered.delete(oldest);
-    }
+    const { sub: userId, name, role, exp, sid, sid_exp: sidExpiresAt } = claims.parse(payload);
+    const identity: Identity = { userId, name, role, token, sid, sidExpiresAt };
+    makeRoom();
     remembered.set(token, { identity, exp });
     return identity;
+  }
+
+  /** Forgets tokens that have ended, of which there are many in a minute. They live equally long, so the oldest end first. */
+  function makeRoom(): void {
+    for (const [token, { exp }] of remembered) {
+      if (remembered.size < maxRemembered && exp * 1000 > Date.now()) {
+        return;
+      }
+      remembered.delete(token);
+    }
   }
 
   async function identityOf(c: Context): Promise<Identity | undefined> {
@@ -87,10 +103,13 @@ export function createAuth({ JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: AuthEnvironme
         throw new Problem(503, "The keys that tokens are checked with can't be had. Try again in a moment.");
       }
       if (error instanceof errors.JWTExpired) {
-        throw new Problem(401, "The token has expired. Log in again.");
+        throw new Problem(401, "The token has expired. Ask through the gateway, which sends a new one on.");
       }
       if (error instanceof errors.JOSEError || error instanceof z.ZodError) {
-        throw new Problem(401, "The token is not valid. Log in again.");
+        throw new Problem(
+          401,
+          "This is no valid token of the gateway. Ask through the gateway, which sends one on in place of your own.",
+        );
       }
       throw error;
     }
