@@ -1,10 +1,14 @@
 import { type Logger, measure } from "@lab/service-kit";
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import type { RedisEnvironment } from "./environment.ts";
 
-/** A client that connects from now on, and again for as long as it takes; meanwhile its commands fail at once. */
-export function connectRedis(environment: RedisEnvironment, log: Logger): Redis {
-  const redis = redisClient(environment, log);
+/**
+ * A client that connects from now on, and again for as long as it takes; meanwhile its commands fail at once.
+ *
+ * @param options other than the usual ones
+ */
+export function connectRedis(environment: RedisEnvironment, log: Logger, options?: RedisOptions): Redis {
+  const redis = redisClient(environment, log, options);
   redis.connect().catch(() => undefined);
   return redis;
 }
@@ -13,6 +17,7 @@ export function connectRedis(environment: RedisEnvironment, log: Logger): Redis 
 export function redisClient(
   { REDIS_HOST, REDIS_PORT, REDIS_USER, REDIS_PASSWORD }: RedisEnvironment,
   log: Logger,
+  options: RedisOptions = {},
 ): Redis {
   const redis = new Redis({
     host: REDIS_HOST,
@@ -25,6 +30,7 @@ export function redisClient(
     connectTimeout: 2000,
     commandTimeout: 2000,
     retryStrategy: (attempt) => Math.min(attempt * 100, 1000),
+    ...options,
   });
   redis.on("error", (error) => log.debug({ err: error }, "redis"));
   // Every command comes through here, also those of a transaction, which are then counted one by one.

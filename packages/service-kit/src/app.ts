@@ -32,7 +32,7 @@ export interface AppOptions {
   isStopping(): boolean;
   /**
    * What must answer for the service to be of use, by name; each throws when it doesn't. One that the service can do without for a
-   * while says so with a text, which `/readyz` shows.
+   * while says so with a `note`, which `/readyz` shows.
    */
   backends?: Record<string, () => Promise<unknown>>;
   /** Whether an error means that a backend is away, so that the caller may try again: 503 instead of 500. */
@@ -148,13 +148,14 @@ export function createApp(options: AppOptions): OpenAPIHono<AppEnvironment> {
 async function stateOf(check: () => Promise<unknown>): Promise<string> {
   let timer: NodeJS.Timeout | undefined;
   try {
-    const detail = await Promise.race([
+    const answer = await Promise.race([
       check(),
       new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error("timeout")), readyTimeoutMs);
       }),
     ]);
-    return typeof detail === "string" ? `pass: ${detail}` : "pass";
+    const { note } = (answer ?? {}) as { note?: string };
+    return note === undefined ? "pass" : `pass: ${note}`;
   } catch (error) {
     return `fail: ${(error as NodeJS.ErrnoException).code ?? (error as Error).name}`;
   } finally {

@@ -50,8 +50,12 @@ export function apiDocs(upstreams: Iterable<Upstream>): Hono {
   app.get("/docs", (c) => c.redirect("/docs/"));
   app.get("/docs/", (c) => c.html(page));
   app.get("/docs/page.js", (c) => c.body(script, 200, { "content-type": "text/javascript" }));
-  app.get("/docs/swagger-ui-bundle.js", async (c) => c.body(await asset("swagger-ui-bundle.js"), 200, { "content-type": "text/javascript" }));
-  app.get("/docs/swagger-ui.css", async (c) => c.body(await asset("swagger-ui.css"), 200, { "content-type": "text/css" }));
+  app.get("/docs/swagger-ui-bundle.js", async (c) =>
+    c.body(await asset("swagger-ui-bundle.js"), 200, { "content-type": "text/javascript" }),
+  );
+  app.get("/docs/swagger-ui.css", async (c) =>
+    c.body(await asset("swagger-ui.css"), 200, { "content-type": "text/css" }),
+  );
   return app;
 }
 
@@ -90,7 +94,10 @@ async function documentOf(service: Upstream): Promise<ApiDocument | undefined> {
 
 /** What the gateway hands on: not what each instance has for itself. */
 function onlyApi({ paths, ...rest }: ApiDocument): ApiDocument {
-  return { ...rest, paths: Object.fromEntries(Object.entries(paths).filter(([path]) => path.startsWith("/api/"))) };
+  return {
+    ...rest,
+    paths: Object.fromEntries(Object.entries(paths).filter(([path]) => path.startsWith("/api/"))),
+  };
 }
 
 /** A file of the page: beside the bundle, or in the package where the service runs from its sources. */

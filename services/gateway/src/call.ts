@@ -4,8 +4,8 @@ import { continueTrace, type Trace } from "@lab/service-kit";
 import type { CacheResult } from "./cache/cache.ts";
 import type { Identity } from "./identity/identities.ts";
 import type { Verdict } from "./limits/rate-limits.ts";
-import type { Exchange } from "./proxy/exchange.ts";
 import type { Refusal } from "./problems.ts";
+import type { Exchange } from "./proxy/exchange.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { Destination } from "./routes.ts";
 

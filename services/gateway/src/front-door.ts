@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { setImmediate, setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate } from "node:timers/promises";
 import { closeServer } from "@lab/service-kit";
 import * as metrics from "./metrics.ts";
 import { type Refusal, refuse, refuseSocket } from "./problems.ts";

@@ -58,7 +58,9 @@ export class Gateway {
     try {
       const admitted = this.#options.admission.admit(call);
       if (admitted) {
-        admitted.then(() => this.#forward(call, outgoing)).catch((error) => this.#fail(call, outgoing, error));
+        admitted
+          .then(() => this.#forward(call, outgoing))
+          .catch((error) => this.#fail(call, outgoing, error));
       } else {
         this.#forward(call, outgoing).catch((error) => this.#fail(call, outgoing, error));
       }
@@ -78,7 +80,14 @@ export class Gateway {
     try {
       await this.#options.admission.admit(call);
       const { wires } = this.#options;
-      await tunnel({ outbound: this.#outboundOf(call, null), incoming, socket: socket as Socket, head, outgoing, wires });
+      await tunnel({
+        outbound: this.#outboundOf(call, null),
+        incoming,
+        socket: socket as Socket,
+        head,
+        outgoing,
+        wires,
+      });
     } catch (error) {
       this.#fail(call, outgoing, error as Error);
     }

@@ -23,10 +23,11 @@ export const upstreamSeconds = histogram(
 
 export const retries = counter("gateway_retries_total", "Attempts after the first", ["upstream"]);
 
-export const upstreamEvents = counter("gateway_upstream_events_total", "Changes of instances and of circuits", [
-  "upstream",
-  "kind",
-]);
+export const upstreamEvents = counter(
+  "gateway_upstream_events_total",
+  "Changes of instances and of circuits",
+  ["upstream", "kind"],
+);
 
 export const limited = counter("gateway_rate_limited_total", "Requests that were refused for their number", [
   "policy",

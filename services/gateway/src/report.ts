@@ -7,7 +7,8 @@ export interface GatewayReport {
   /** The instance that says so. */
   instance: string;
   startedAt: string;
-  policies: PoliciesReport & Pick<Policies, "rateLimit" | "cache" | "trustedProxies" | "maxBodyBytes" | "revocation">;
+  policies: PoliciesReport &
+    Pick<Policies, "rateLimit" | "cache" | "trustedProxies" | "maxBodyBytes" | "revocation">;
   /** `away`: what passes then is the policies' affair. */
   redis: "connected" | "away";
   revocations: { count: number; isCurrent: boolean };

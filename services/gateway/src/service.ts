@@ -1,9 +1,15 @@
 import { isDeepStrictEqual } from "node:util";
 import type { HttpBindings } from "@hono/node-server";
 import { getRequestListener } from "@hono/node-server";
-import { type Instance, ServiceWatch, Upstream, type UpstreamEvent, type UpstreamPolicy } from "@lab/discovery";
-import { type Context, createApp, defineService, listenPort, type Running } from "@lab/service-kit";
+import {
+  type Instance,
+  ServiceWatch,
+  Upstream,
+  type UpstreamEvent,
+  type UpstreamPolicy,
+} from "@lab/discovery";
 import { connectRedis, redisEnvironment } from "@lab/redis";
+import { type Context, createApp, defineService, listenPort, type Running } from "@lab/service-kit";
 import { Hono } from "hono";
 import { z } from "zod";
 import { openAccessLog } from "./access-log.ts";
@@ -92,7 +98,10 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       const onError = (error: Error) =>
         log.warn({ upstream: name, err: error }, "Consul can't be asked; the last list stays");
       const source = new ServiceWatch({ consulUrl: environment.CONSUL_URL, service: name, onError });
-      return [name, new Upstream({ name, source, policy: current.policies.upstreams[name] as UpstreamPolicy, onEvent })];
+      return [
+        name,
+        new Upstream({ name, source, policy: current.policies.upstreams[name] as UpstreamPolicy, onEvent }),
+      ];
     }),
   );
 
@@ -208,10 +217,10 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
           throw new Error("Consul has not answered yet");
         }
         const behind = statuses.filter(({ isCurrent }) => !isCurrent).length;
-        return behind === 0 ? undefined : `the last known lists of ${behind} services are in use`;
+        return behind > 0 && { note: `the last known lists of ${behind} services are in use` };
       },
       async redis() {
-        return redis.status === "ready" ? undefined : "away: see the policies rateLimit and revocation";
+        return redis.status !== "ready" && { note: "away: see the policies rateLimit and revocation" };
       },
     },
   });

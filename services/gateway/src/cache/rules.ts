@@ -38,7 +38,11 @@ export function keepingOf(
   if ((hasToken && !isPublic) || headers["set-cookie"] !== undefined || headers.vary === "*") {
     return undefined;
   }
-  const policy = new CachePolicy(withoutToken(request), { status: response.status, headers }, { shared: true });
+  const policy = new CachePolicy(
+    withoutToken(request),
+    { status: response.status, headers },
+    { shared: true },
+  );
   return policy.storable() ? { policy, isPublic, vary: headers.vary } : undefined;
 }
 

@@ -5,7 +5,12 @@ import type { Deadlines, Timed } from "./deadlines.ts";
 
 /** What becomes of an attempt. */
 export interface AttemptListener {
-  onHead(attempt: Attempt, status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void;
+  onHead(
+    attempt: Attempt,
+    status: number,
+    statusText: string,
+    rawHeaders: readonly (Buffer | string)[],
+  ): void;
   /** @returns false when no more is wanted until `attempt.resume` is called */
   onData(attempt: Attempt, chunk: Buffer): boolean;
   onTrailers(attempt: Attempt, trailers: IncomingHttpHeaders): void;

@@ -71,7 +71,10 @@ export function limited(incoming: IncomingMessage, maxBytes: number): Readable {
   const counting = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
-      done(bytes > maxBytes ? Object.assign(new Error("too large"), { code: "BODY_TOO_LARGE" }) : null, chunk);
+      done(
+        bytes > maxBytes ? Object.assign(new Error("too large"), { code: "BODY_TOO_LARGE" }) : null,
+        chunk,
+      );
     },
   });
   // Whoever reads it hears of its errors.

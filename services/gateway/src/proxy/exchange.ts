@@ -97,7 +97,12 @@ export class Exchange implements AttemptListener {
     }
   }
 
-  onHead(attempt: Attempt, status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
+  onHead(
+    attempt: Attempt,
+    status: number,
+    statusText: string,
+    rawHeaders: readonly (Buffer | string)[],
+  ): void {
     const { breaker } = this.#outbound.upstream;
     this.upstreamMs += attempt.latencyMs;
     const isFailure = isFailureStatus(status);
@@ -193,7 +198,11 @@ export class Exchange implements AttemptListener {
   #faultOfCaller(cause: string): Failure | undefined {
     const { body } = this.#outbound;
     if (cause === "UND_ERR_INVALID_ARG") {
-      return { status: 400, detail: "A header or the path holds characters that HTTP does not allow.", cause };
+      return {
+        status: 400,
+        detail: "A header or the path holds characters that HTTP does not allow.",
+        cause,
+      };
     }
     if (cause === "BODY_TOO_LARGE") {
       return { status: 413, detail: "The body is too large. Send less.", cause };

@@ -77,7 +77,7 @@ export function requestHeaders(raw: string[], connection: string | undefined, fa
  * @returns names and values in turn, as `ServerResponse.writeHead` takes them
  */
 export function responseHeaders(raw: readonly (Buffer | string)[]): string[] {
-  const named = namedBy(valueOf(raw, "connection"));
+  const named = namedBy(firstValue(raw, "connection"));
   const headers: string[] = [];
   for (let index = 0; index < raw.length; index += 2) {
     const name = latin1(raw[index] as Buffer | string);
@@ -90,7 +90,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[]): string[] {
 }
 
 /** The value of the first header of a name, which is in lower case. */
-export function valueOf(raw: readonly (Buffer | string)[], name: string): string | undefined {
+export function firstValue(raw: readonly (Buffer | string)[], name: string): string | undefined {
   for (let index = 0; index < raw.length; index += 2) {
     if (raw[index]?.length === name.length && latin1(raw[index] as Buffer | string).toLowerCase() === name) {
       return latin1(raw[index + 1] as Buffer | string);

@@ -35,11 +35,7 @@ export class CallerSink implements Sink {
    * @param extra headers of the gateway's own, names and values in turn
    * @param onUnanswered answers in the instance's place
    */
-  constructor(
-    outgoing: ServerResponse,
-    extra: readonly string[],
-    onUnanswered: (failure: Failure) => void,
-  ) {
+  constructor(outgoing: ServerResponse, extra: readonly string[], onUnanswered: (failure: Failure) => void) {
     this.#outgoing = outgoing;
     this.#extra = extra;
     this.#onUnanswered = onUnanswered;

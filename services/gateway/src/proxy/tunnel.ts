@@ -46,7 +46,9 @@ export async function tunnel({ outbound, incoming, socket, head, wires }: Tunnel
     if (head.length > 0) {
       answer.socket.write(head);
     }
-    await Promise.all([pipeline(socket, answer.socket), pipeline(answer.socket, socket)]).catch(() => undefined);
+    await Promise.all([pipeline(socket, answer.socket), pipeline(answer.socket, socket)]).catch(
+      () => undefined,
+    );
   } catch (error) {
     if (incoming.destroyed) {
       outcome = "cancelled";
