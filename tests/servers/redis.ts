@@ -8,8 +8,13 @@ import { createServerProcess, type ServerProcess } from "./server-process.ts";
 
 /** A Redis that lets each service do what the job's own rules let it do, with one password for all. */
 export interface RedisServer extends ServerProcess {
-  /** What the cart service is told of it. */
-  environment: { REDIS_HOST: string; REDIS_PORT: string; REDIS_USER: string; REDIS_PASSWORD: string };
+  /** What a service is told of it. */
+  environmentOf(service: string): {
+    REDIS_HOST: string;
+    REDIS_PORT: string;
+    REDIS_USER: string;
+    REDIS_PASSWORD: string;
+  };
   /** A connection of one who may do everything. */
   connect(): Redis;
 }
@@ -55,12 +60,12 @@ export async function startRedis(): Promise<RedisServer> {
   }
   return {
     ...server,
-    environment: {
+    environmentOf: (service) => ({
       REDIS_HOST: "127.0.0.1",
       REDIS_PORT: String(port),
-      REDIS_USER: "cart",
+      REDIS_USER: service,
       REDIS_PASSWORD: password,
-    },
+    }),
     connect,
   };
 }

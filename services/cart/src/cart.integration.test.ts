@@ -20,7 +20,7 @@ let number = 1000;
 beforeAll(async () => {
   server = await startRedis();
   redis = server.connect();
-  world = await ServiceWorld.start("cart", { ...server.environment, CART_TTL_SECONDS: "600" });
+  world = await ServiceWorld.start("cart", { ...server.environmentOf("cart"), CART_TTL_SECONDS: "600" });
 });
 
 afterAll(async () => {
@@ -218,7 +218,7 @@ describe("profiles", () => {
 });
 
 test("the service's user may do nothing else", async () => {
-  const { REDIS_PASSWORD: password } = server.environment;
+  const { REDIS_PASSWORD: password } = server.environmentOf("cart");
   const user = server.connect().duplicate({ username: "cart", password });
   try {
     await expect(user.get("other")).rejects.toThrow("NOPERM");

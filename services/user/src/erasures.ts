@@ -4,6 +4,7 @@ import { type DataOf, eventOf } from "@lab/messaging";
 import { addToOutbox } from "@lab/mysql";
 import { type AppEnvironment, type Auth, ownOrAdmin, Problem, reply, secured } from "@lab/service-kit";
 import type { Connection, Pool, ResultSetHeader, RowDataPacket } from "mysql2/promise";
+import type { Revocations } from "./revocations.ts";
 import { byId, missing, type Write } from "./user.ts";
 
 /** The names of the other services that answer the event `user.erased.v1`, with commas between them. */
@@ -27,10 +28,18 @@ const erasure = z
   })
   .openapi("Erasure");
 
+export interface ErasureOptions {
+  pool: Pool;
+  write: Write;
+  auth: Auth;
+  revocations: Pick<Revocations, "endAllOf">;
+  erasers: string[];
+}
+
 /** Erasing a person everywhere, and what came of it. */
 export function erasureRoutes(
   app: OpenAPIHono<AppEnvironment>,
-  { pool, write, auth, erasers }: { pool: Pool; write: Write; auth: Auth; erasers: string[] },
+  { pool, write, auth, revocations, erasers }: ErasureOptions,
 ): void {
   app.openapi(
     createRoute({
@@ -50,7 +59,11 @@ export function erasureRoutes(
       const { id } = c.req.valid("param");
       ownOrAdmin(c, id);
       const erasureId = randomUUID();
-      await write((connection) => erase(connection, id, nameOf(erasureId), erasers));
+      await write(async (connection) => {
+        await erase(connection, id, nameOf(erasureId), erasers);
+        // Before the commit: afterwards nobody would try again.
+        await revocations.endAllOf(id);
+      });
       c.header("location", `/api/users/erasures/${erasureId}`);
       return c.json({ erasureId }, 202);
     },

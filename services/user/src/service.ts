@@ -9,6 +9,7 @@ import {
   OutboxRelay,
   transaction,
 } from "@lab/mysql";
+import { connectRedis, redisEnvironment } from "@lab/redis";
 import {
   authEnvironment,
   type Context,
@@ -22,7 +23,9 @@ import { accountRoutes } from "./accounts.ts";
 import { ensureAdministrator } from "./administrator.ts";
 import { erasersSetting, erasureRoutes, recordErasedData } from "./erasures.ts";
 import { keyRoutes } from "./key-routes.ts";
+import { logoutRoute } from "./logout.ts";
 import { migrations } from "./migrations.ts";
+import { Revocations } from "./revocations.ts";
 import { createSealing } from "./sealing.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { studentRoutes } from "./students.ts";
@@ -33,7 +36,11 @@ import { userRoutes } from "./users.ts";
 const environment = mysqlEnvironment
   .extend(messagingEnvironment.shape)
   .extend(authEnvironment.shape)
+  .extend(redisEnvironment.shape)
   .extend({
+    /** Whose tokens people get when they log in, and for whom: the gateway, which sends others on to the services. */
+    TOKEN_ISSUER: z.string().min(1),
+    TOKEN_AUDIENCE: z.string().min(1),
     /** Seals the private keys in the database. */
     KEY_ENCRYPTION_KEY: z.string().min(32),
     ADMIN_EMAIL: z.email(),
@@ -83,24 +90,27 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   const keys = keysOf(environment, pool);
   const issue = createTokens({
     keys,
-    issuer: environment.JWT_ISSUER,
-    audience: environment.JWT_AUDIENCE,
+    issuer: environment.TOKEN_ISSUER,
+    audience: environment.TOKEN_AUDIENCE,
     ttlSeconds: environment.TOKEN_TTL_SECONDS,
   });
+  const redis = connectRedis(environment, log);
+  const revocations = new Revocations({ redis, tokenTtlMs: environment.TOKEN_TTL_SECONDS * 1000 });
   const app = createApp({
     name: environment.SERVICE_NAME,
     description: "People, who they are and where they live, joined in MySQL: the relational model.",
     log,
     isStopping,
-    // Reads a table, so that it is ready only once its migrations have run.
+    // Reads a table, so that it is ready only once its migrations have run. Without Redis only log-outs and erasures fail.
     backends: { mysql: () => pool.query("SELECT 1 FROM signing_keys LIMIT 1") },
     isBackendAway: isMysqlAway,
   });
   // Paths of one word before those with an id in its place.
   accountRoutes(app, { pool, write, auth, issue });
+  logoutRoute(app, { auth, revocations });
   keyRoutes(app, { keys, auth });
   studentRoutes(app, { pool, auth });
-  erasureRoutes(app, { pool, write, auth, erasers: environment.ERASERS });
+  erasureRoutes(app, { pool, write, auth, revocations, erasers: environment.ERASERS });
   userRoutes(app, { pool, write, auth });
   return {
     app,
@@ -108,6 +118,7 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       await relay.close();
       await messaging.close();
       await pool.end();
+      redis.disconnect();
     },
   };
 }

@@ -16,7 +16,7 @@ export interface TokenOptions {
   ttlSeconds: number;
 }
 
-/** Tokens that the services' `createAuth` takes: JWTs, signed with Ed25519 (RFC 8037). */
+/** Tokens that the gateway takes: JWTs, signed with Ed25519 (RFC 8037). Each log-in has one, and is named by its `jti`. */
 export function createTokens({ keys, issuer, audience, ttlSeconds }: TokenOptions): IssueToken {
   return async ({ userId, name, role }) => {
     const { kid, privateKey } = await keys.current();

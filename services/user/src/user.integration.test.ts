@@ -1,10 +1,14 @@
 import { type Consumer, connectMessaging, eventOf, type Messaging, type ShopEvent } from "@lab/messaging";
 import { connectMysql } from "@lab/mysql";
-import { decodeProtectedHeader } from "jose";
+import type { Redis } from "ioredis";
+import { decodeJwt, decodeProtectedHeader } from "jose";
 import type { Pool, RowDataPacket } from "mysql2/promise";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type MysqlServer, startMysql } from "../../../tests/servers/mysql.ts";
 import { type NatsServer, startNats } from "../../../tests/servers/nats.ts";
+import { type RedisServer, startRedis } from "../../../tests/servers/redis.ts";
+import { fuzz } from "../../../tests/support/fuzz/check.ts";
+import type { ApiDocument } from "../../../tests/support/fuzz/operations.ts";
 import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { until } from "../../../tests/support/until.ts";
 import {
@@ -17,6 +21,8 @@ import {
 
 let mysql: MysqlServer;
 let nats: NatsServer;
+let redisServer: RedisServer;
+let redis: Redis;
 let users: UserService;
 let pool: Pool;
 let messaging: Messaging;
@@ -25,9 +31,10 @@ const events: ShopEvent[] = [];
 const tokens: string[] = [];
 
 beforeAll(async () => {
-  [mysql, nats] = await Promise.all([startMysql("user"), startNats()]);
+  [mysql, nats, redisServer] = await Promise.all([startMysql("user"), startNats(), startRedis()]);
+  redis = redisServer.connect();
   const account = nats.environmentOf("operator");
-  users = await startUserService(mysql, account);
+  users = await startUserService(mysql, { ...account, ...redisServer.environmentOf("user") });
   pool = connectMysql(mysql.environmentOf("user"));
   messaging = connectMessaging({ environment: account, name: "test", log });
   const keep = async (event: ShopEvent) => void events.push(event);
@@ -42,7 +49,8 @@ afterAll(async () => {
   await consumer?.close();
   await messaging?.close();
   await pool?.end();
-  await Promise.all([mysql?.stop(), nats?.stop()]);
+  redis?.disconnect();
+  await Promise.all([mysql?.stop(), nats?.stop(), redisServer?.stop()]);
 });
 
 async function joined(name: string) {
@@ -287,12 +295,71 @@ test("a new key signs after a while, and nobody is logged out", async () => {
   expect((await users.call("GET", "/api/users/me", { token: before.token })).status).toBe(200);
 });
 
+/** What the gateway is told of log-ins that have ended. */
+async function revocations(): Promise<string[][]> {
+  return (await redis.xrange("revocations", "-", "+")).map(([, fields]) => fields);
+}
+
+test("services take no person's own token, only the gateway's", async () => {
+  const { token } = await joined("Direct");
+  const ask = (token: string) =>
+    fetch(`${users.url}/api/users/me`, { headers: { authorization: `Bearer ${token}` } });
+  expect((await ask(await users.internalOf(token))).status).toBe(200);
+  const refused = await ask(token);
+  expect(refused.status).toBe(401);
+  expect(await refused.json()).toMatchObject({ detail: expect.stringContaining("gateway") });
+});
+
+test("who logs out has that log-in ended, and no other", async () => {
+  const { id, token, email, password } = await joined("Going");
+  const other = (await users.call("POST", "/api/users/login", { body: { email, password } })).body.token;
+  tokens.push(other);
+  for (let turn = 0; turn < 2; turn++) {
+    expect(await users.call("POST", "/api/users/logout", { token })).toMatchObject({ status: 204 });
+  }
+  const { jti, exp } = decodeJwt(token);
+  expect(decodeJwt(other).jti).not.toBe(jti);
+  const ended = (await revocations()).filter((fields) => fields.includes(jti as string));
+  expect(ended).toEqual(Array(2).fill(["sid", jti, "exp", String(exp)]));
+  expect((await revocations()).flat()).not.toContain(decodeJwt(other).jti);
+  expect((await users.call("GET", `/api/users/${id}`, { token: other })).status).toBe(200);
+  expect((await users.call("POST", "/api/users/logout")).status).toBe(401);
+});
+
+test("a log-in without a name can't be ended, and that is said", async () => {
+  const { id } = await joined("Nameless");
+  const refused = await fetch(`${users.url}/api/users/logout`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${users.identities.tokenOf(id)}` },
+  });
+  expect(refused.status).toBe(409);
+  expect(await refused.json()).toMatchObject({ detail: expect.stringContaining("when its token expires") });
+});
+
+test("log-ins that have ended are kept for as long as their tokens would be good", async () => {
+  const { token } = await joined("Late");
+  await redis.del("revocations");
+  const add = (sid: string, minutesAgo: number) =>
+    redis.xadd("revocations", `${Date.now() - minutesAgo * 60_000}-*`, "sid", sid, "exp", "1");
+  // Redis drops whole nodes of a stream, of a hundred entries each.
+  for (let index = 0; index < 100; index++) {
+    await add(`ended long ago ${index}`, 62);
+  }
+  await add("ended an hour ago", 60);
+  expect((await users.call("POST", "/api/users/logout", { token })).status).toBe(204);
+  expect((await revocations()).map(([, sid]) => sid)).toEqual(["ended an hour ago", decodeJwt(token).jti]);
+});
+
 test("somebody is erased here, everywhere, and it is told what came of it", async () => {
   const { id, token, email, password } = await joined("Leaving");
   await users.call("PUT", `/api/users/${id}/addresses/home`, { token, body: { street: "A", city: "B" } });
   const erased = await users.call("DELETE", `/api/users/${id}`, { token });
   expect(erased.status).toBe(202);
   const { erasureId } = erased.body;
+  const [, , , ended] =
+    (await revocations()).find(([kind, sub]) => kind === "sub" && sub === String(id)) ?? [];
+  // A log-in that was under way when the row was removed is ended, too.
+  expect(Number(ended) * 1000).toBeGreaterThan(Date.now());
   expect((await users.call("GET", `/api/users/${id}`, { token })).status).toBe(404);
   const profile = { name: "Back", email };
   expect((await users.call("PUT", `/api/users/${id}`, { token, body: profile })).status).toBe(404);
@@ -371,6 +438,22 @@ test("a row of students stays as it was, with columns added and taken away", asy
   expect((await users.call("PUT", "/api/users/students/3", { token, body: large })).status).toBe(400);
 });
 
+test("no input makes it fail, and it answers as its document says", async () => {
+  const document = (await (await fetch(`${users.url}/openapi.json`)).json()) as ApiDocument;
+  const login = { sid: crypto.randomUUID(), sid_exp: Math.floor(Date.now() / 1000) + 3600 };
+  const { tokenOf } = users.identities;
+  const { violations } = await fuzz({
+    origin: users.url,
+    document,
+    runs: 30,
+    seed: 20_251_028,
+    tokens: [tokenOf(101, "customer", login), tokenOf(999_999, "admin", login), ""],
+    backendUp: true,
+  });
+  expect(violations).toEqual([]);
+  expect((await revocations()).flat()).toContain(login.sid);
+});
+
 test("while the database is away, callers are told to come back; then all is there again", async () => {
   const { token, email, password } = await joined("Patient");
   await mysql.kill();
@@ -383,6 +466,31 @@ test("while the database is away, callers are told to come back; then all is the
   await mysql.start();
   await until("the service to be ready", async () => (await users.call("GET", "/readyz")).status === 200);
   expect((await users.call("GET", "/api/users/me", { token })).status).toBe(200);
+});
+
+test("while Redis is away nobody is logged out or erased, and everything else goes on", async () => {
+  const { id, token, email, password } = await joined("Staying");
+  await redisServer.kill();
+  for (const [method, path] of [
+    ["POST", "/api/users/logout"],
+    ["DELETE", `/api/users/${id}`],
+  ] as const) {
+    const away = await users.call(method, path, { token });
+    expect(away, path).toMatchObject({
+      status: 503,
+      body: { detail: expect.stringContaining("logged out") },
+    });
+    expect(away.headers.get("retry-after")).toBe("1");
+  }
+  expect((await users.call("GET", "/readyz")).status).toBe(200);
+  expect((await users.call("GET", `/api/users/${id}`, { token })).status).toBe(200);
+  expect((await users.call("POST", "/api/users/login", { body: { email, password } })).status).toBe(200);
+  expect((await eventsOf(id)).map(({ type }) => type)).toEqual(["user.registered.v1"]);
+  await redisServer.start();
+  await until("log-outs to work", async () => {
+    return (await users.call("POST", "/api/users/logout", { token })).status === 204;
+  });
+  expect((await users.call("DELETE", `/api/users/${id}`, { token })).status).toBe(202);
 });
 
 test("no password and no token is in logs, events or rows", async () => {

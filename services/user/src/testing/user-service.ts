@@ -1,5 +1,7 @@
 import { readEnvironment } from "@lab/service-kit";
+import { createRemoteJWKSet, jwtVerify } from "jose";
 import { freePorts } from "../../../../providers/host/src/ports.ts";
+import { type Identities, startIdentities } from "../../../../tests/servers/identities.ts";
 import type { MysqlServer } from "../../../../tests/servers/mysql.ts";
 import { type ServiceProcess, startService } from "../../../../tests/servers/service.ts";
 import { silentLog } from "../../../../tests/support/silent-log.ts";
@@ -15,6 +17,10 @@ export interface Answer {
 /** A user service on a database of its own, migrated. */
 export interface UserService extends ServiceProcess {
   environment: Record<string, string>;
+  identities: Identities;
+  /** The gateway's token in place of a person's own, whether the log-in has ended or not. */
+  internalOf(token: string): Promise<string>;
+  /** Asks with the gateway's token in place of a person's own. */
   call(method: string, path: string, options?: { token?: string; body?: unknown }): Promise<Answer>;
   /** Registers somebody whose email begins with this name, and logs in. */
   join(name: string): Promise<{ id: number; token: string; email: string; password: string }>;
@@ -27,20 +33,24 @@ export const administrator = { email: "admin@example.org", password: "the passwo
 /** The services that are asked to erase a person. */
 export const erasers = ["product", "cart", "ninth"];
 
-/** @param nats the variables of an account; without them nobody answers at NATS's port */
+const people = { issuer: "polyglot-lab", audience: "shop" };
+
+/** @param accounts the variables of those of NATS and Redis; without them nobody answers at their ports */
 export async function startUserService(
   mysql: MysqlServer,
-  nats?: { NATS_URL: string; NATS_USER: string; NATS_PASSWORD: string },
+  accounts: Record<string, string> = {},
 ): Promise<UserService> {
-  const port = await freePorts(1);
+  const [port, identities] = await Promise.all([freePorts(1), startIdentities()]);
   const environment = asText({
     ...mysql.environmentOf("user"),
-    ...(nats ?? { NATS_URL: "nats://127.0.0.1:1", NATS_USER: "user", NATS_PASSWORD: "none" }),
+    ...{ NATS_URL: "nats://127.0.0.1:1", NATS_USER: "user", NATS_PASSWORD: "none" },
+    ...{ REDIS_HOST: "127.0.0.1", REDIS_PORT: 1, REDIS_USER: "user", REDIS_PASSWORD: "none" },
+    ...accounts,
+    ...identities.environment,
     PORT: port,
     LOG_LEVEL: "trace",
-    JWKS_URL: `http://127.0.0.1:${port}/api/users/jwks.json`,
-    JWT_ISSUER: "polyglot-lab",
-    JWT_AUDIENCE: "shop",
+    TOKEN_ISSUER: people.issuer,
+    TOKEN_AUDIENCE: people.audience,
     KEY_ENCRYPTION_KEY: "0123456789abcdef0123456789abcdef",
     ADMIN_EMAIL: administrator.email,
     ADMIN_PASSWORD: administrator.password,
@@ -48,11 +58,17 @@ export async function startUserService(
   });
   await migrateUserService(environment);
   const process = await startService("user", environment);
+  const keys = createRemoteJWKSet(new URL(`${process.url}/api/users/jwks.json`), { cooldownDuration: 0 });
+  const internalOf: UserService["internalOf"] = async (token) => {
+    const { payload } = await jwtVerify<{ role: "customer" | "admin" }>(token, keys, people);
+    const { sub, role, jti, exp } = payload;
+    return identities.tokenOf(Number(sub), role, { sid: jti as string, sid_exp: exp as number });
+  };
   const call: UserService["call"] = async (method, path, { token, body } = {}) => {
     const response = await fetch(`${process.url}${path}`, {
       method,
       headers: {
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(token !== undefined && { authorization: `Bearer ${await internalOf(token)}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -66,7 +82,13 @@ export async function startUserService(
   };
   return {
     ...process,
+    async stop() {
+      identities.stop();
+      return process.stop();
+    },
     environment,
+    identities,
+    internalOf,
     call,
     async join(name) {
       const account = {
