@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, request } from "undici";
 import { LabError } from "./errors.ts";
+import { Renewed } from "./renewed.ts";
 
 /** What signs a person in. */
 export interface Login {
@@ -24,8 +25,13 @@ export interface ShopRequest {
   signal?: AbortSignal;
 }
 
+/** Gives a token that is good at this moment: to be asked for each request, since a run lasts longer than a token. */
+export type CurrentToken = () => Promise<string>;
+
 /** How long before its end a token is replaced. */
 const renewBeforeMs = 30_000;
+/** The gateway's own live for a minute, of which half may be over when it gives one out. */
+const renewInternalBeforeMs = 15_000;
 
 /** The shop as it is seen through its gateway. */
 export class ShopClient {
@@ -115,16 +121,21 @@ export class Caller {
   }
 }
 
-interface Session {
+interface Token {
   token: string;
+  /** ISO 8601. */
   expiresAt: string;
+}
+
+interface Session extends Token {
   user: { id: number };
 }
 
 /** Someone who is logged in. */
 export class Person extends Caller {
   readonly #login: Login;
-  #session: Promise<Session> | undefined;
+  readonly #session = new Renewed(() => this.#logIn(), renewBeforeMs);
+  readonly #internal = new Renewed(() => this.ask<Token>("POST", "/_gateway/token"), renewInternalBeforeMs);
 
   constructor(url: string, agent: Agent, login: Login) {
     super(url, agent);
@@ -133,12 +144,17 @@ export class Person extends Caller {
 
   /** The user's id. */
   async id(): Promise<number> {
-    return (await this.#current()).user.id;
+    return (await this.#session.current()).user.id;
   }
 
   /** A token that is good for a while yet. */
   async token(): Promise<string> {
-    return (await this.#current()).token;
+    return (await this.#session.current()).token;
+  }
+
+  /** What the gateway sends on to services in place of {@link token}: to ask an instance past it, at once. */
+  async internalToken(): Promise<string> {
+    return (await this.#internal.current()).token;
   }
 
   override async send(
@@ -150,35 +166,17 @@ export class Person extends Caller {
     return super.send(method, path, { ...options, headers });
   }
 
-  async #current(): Promise<Session> {
-    const known = this.#session;
-    const session = await known;
-    if (session && Date.parse(session.expiresAt) - Date.now() > renewBeforeMs) {
-      return session;
-    }
-    // Requests at once wait for one log-in, and one that failed is not remembered.
-    if (this.#session === known) {
-      this.#session = this.#logIn();
-    }
-    return this.#session as Promise<Session>;
-  }
-
   async #logIn(): Promise<Session> {
-    try {
-      const { status, body } = await super.send("POST", "/api/users/login", { body: this.#login });
-      if (status !== 200) {
-        throw new LabError(
-          "failed",
-          "login-refused",
-          `${this.#login.email} can't log in: ${status}, ${problemOf(body)}`,
-          "./lab status shows whether the user service is healthy.",
-        );
-      }
-      return body as Session;
-    } catch (error) {
-      this.#session = undefined;
-      throw error;
+    const { status, body } = await super.send("POST", "/api/users/login", { body: this.#login });
+    if (status !== 200) {
+      throw new LabError(
+        "failed",
+        "login-refused",
+        `${this.#login.email} can't log in: ${status}, ${problemOf(body)}`,
+        "./lab status shows whether the user service is healthy.",
+      );
     }
+    return body as Session;
   }
 }
 

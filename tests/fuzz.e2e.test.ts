@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusReport } from "../cli/commands/status.ts";
-import { ShopClient } from "../cli/shop-client.ts";
+import { type CurrentToken, ShopClient } from "../cli/shop-client.ts";
 import { type FuzzResult, fuzz } from "./support/fuzz/check.ts";
 import type { ApiDocument } from "./support/fuzz/operations.ts";
 import { createThrowawayLab, type ThrowawayLab } from "./support/throwaway-lab.ts";
@@ -18,8 +18,8 @@ const services = [
   { name: "social", backend: "neo4j" },
 ];
 
-/** What would lock the test out. */
-const except = ["POST /api/users/keys/rotate"];
+/** What would lock the test out: it asks with the log-ins of two people, one of them the first that there was. */
+const except = ["POST /api/users/keys/rotate", "POST /api/users/logout", "DELETE /api/users/{id}"];
 
 const runs = 40;
 const seed = 20_251_028;
@@ -27,14 +27,15 @@ const seed = 20_251_028;
 let lab: ThrowawayLab;
 let status: StatusReport;
 let variables: Record<string, string>;
-let tokens: string[];
+let shop: ShopClient;
+let tokens: Array<string | CurrentToken>;
 
 beforeAll(async () => {
   lab = await createThrowawayLab("fuzz");
   status = await lab.json<StatusReport>(["up"]);
   variables = await lab.json(["env"]);
   await lab.json(["seed"]);
-  const shop = new ShopClient(status.urls.gateway);
+  shop = new ShopClient(status.urls.gateway);
   const admin = await shop.login({
     email: variables.SHOP_ADMIN_EMAIL as string,
     password: variables.SHOP_ADMIN_PASSWORD as string,
@@ -44,11 +45,13 @@ beforeAll(async () => {
     email: "ada@example.org",
     password: "a password of Ada",
   });
-  tokens = [await customer.token(), await admin.token(), ""];
-  await shop.close();
+  tokens = [() => customer.internalToken(), () => admin.internalToken(), ""];
 });
 
-afterAll(() => lab?.remove());
+afterAll(async () => {
+  await shop?.close();
+  await lab?.remove();
+});
 
 function originOf(service: string): string {
   return `http://${status.jobs.find(({ name }) => name === service)?.addresses[0]}`;

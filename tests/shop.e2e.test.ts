@@ -298,6 +298,8 @@ describe("nobody reads or changes what is another's", () => {
   const harmless = [
     "POST /api/users",
     "POST /api/users/login",
+    // Of one's own log-in.
+    "POST /api/users/logout",
     "GET /api/users/me",
     "GET /api/users/jwks.json",
     // By an id that is as good as a password.
@@ -389,6 +391,20 @@ test("keys change, and nobody is logged out", async () => {
   expect(await ada.token()).toBe(before[0]);
 });
 
+test("who has logged out is refused, and can log in again", async () => {
+  const login = { email: "sneha-2@example.org", password };
+  const sneha = await shop.register({ name: "Sneha", ...login });
+  const elsewhere = await shop.login(login);
+  await sneha.ask("POST", "/api/users/logout");
+  await until(
+    "the gateway to refuse the token",
+    async () => (await sneha.send("GET", "/api/users/me")).status === 401,
+  );
+  for (const person of [elsewhere, await shop.login(login)]) {
+    expect((await person.send("GET", "/api/users/me")).status).toBe(200);
+  }
+});
+
 test("an erased person is gone everywhere, and there is a report of it", async () => {
   const { erasureId } = await ada.ask<{ erasureId: string }>("DELETE", `/api/users/${adaId}`);
   interface Report {
@@ -412,6 +428,7 @@ test("an erased person is gone everywhere, and there is a report of it", async (
     (await shop.nobody.send("POST", "/api/users/login", { body: { email: "ada@example.org", password } }))
       .status,
   ).toBe(401);
+  expect((await ada.send("GET", "/api/cart/me")).status).toBe(401);
   expect((await admin.send("GET", `/api/users/${adaId}`)).status).toBe(404);
   expect((await admin.send("GET", `/api/social/people/${adaId}/friends`)).status).toBe(404);
   expect(await admin.ask("GET", `/api/analytics/users/${adaId}/events`)).toEqual([]);

@@ -10,6 +10,7 @@ import { originsOf } from "../origin.ts";
 import { say } from "../output.ts";
 import type { Outputs } from "../outputs.ts";
 import { scaleJobs } from "../scaling.ts";
+import type { CurrentToken } from "../shop-client.ts";
 import type { Stack } from "../stack.ts";
 import { percentile } from "../statistics.ts";
 
@@ -184,10 +185,10 @@ async function round(
   const orders: Sample[] = [];
   let left = count;
   await Promise.all(
-    shoppers.tokens.map(async (token) => {
+    shoppers.tokens.map(async (tokenOf) => {
       while (left-- > 0) {
         signal.throwIfAborted();
-        orders.push(await placeOrder({ origin: origins[chain], token, lines: shoppers.lines }));
+        orders.push(await placeOrder({ origin: origins[chain], tokenOf, lines: shoppers.lines }));
       }
     }),
   );
@@ -212,8 +213,8 @@ async function measureOutage(run: Run): Promise<Record<ChainName, OutageReport>>
     for (let index = 0; index < options.ordersWhileDown; index++) {
       for (const chain of chains) {
         signal.throwIfAborted();
-        const token = shoppers.tokens[index % shoppers.tokens.length] as string;
-        orders[chain].push(await placeOrder({ origin: origins[chain], token, lines: shoppers.lines }));
+        const tokenOf = shoppers.tokens[index % shoppers.tokens.length] as CurrentToken;
+        orders[chain].push(await placeOrder({ origin: origins[chain], tokenOf, lines: shoppers.lines }));
       }
     }
   } finally {

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Outputs } from "../outputs.ts";
-import { type Person, ShopClient } from "../shop-client.ts";
+import { type CurrentToken, type Person, ShopClient } from "../shop-client.ts";
 
 /** Registered customers, and what they order. */
 export interface Shoppers {
   people: Person[];
   userIds: number[];
-  tokens: string[];
+  /** Each customer's, to ask the order service itself. */
+  tokens: CurrentToken[];
   /** One of each of two products in every order. */
   lines: Array<{ sku: string; quantity: number }>;
   close(): Promise<void>;
@@ -40,7 +41,7 @@ export async function registerShoppers({ urls, credentials }: Outputs, count: nu
     return {
       people,
       userIds: await Promise.all(people.map((person) => person.id())),
-      tokens: await Promise.all(people.map((person) => person.token())),
+      tokens: people.map((person) => () => person.internalToken()),
       lines: skus.map((sku) => ({ sku, quantity: 1 })),
       close: () => client.close(),
     };

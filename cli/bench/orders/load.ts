@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { BalancedPool, type Dispatcher } from "undici";
+import type { CurrentToken } from "../../shop-client.ts";
 
 /** What customers of the load order. */
 export interface Shopping {
   /** Of the order service's instances, which share the orders. */
   origins: readonly string[];
-  /** A token for each customer; they order in turn. */
-  tokens: readonly string[];
+  /** Each customer's; they order in turn. */
+  tokens: readonly CurrentToken[];
   lines: ReadonlyArray<{ sku: string; quantity: number }>;
 }
 
@@ -17,7 +18,11 @@ export interface LoadResult {
   refused: Record<number, number>;
 }
 
-/** Has so many customers order at the same time, each again as soon as it has its answer, for a while. */
+/**
+ * Has so many customers order at the same time, each again as soon as it has its answer, for a while.
+ *
+ * @throws LabError when the gateway gives out no token
+ */
 export async function orderFor(shopping: Shopping, customers: number, forMs: number): Promise<LoadResult> {
   const { origins, tokens, lines } = shopping;
   const pool = new BalancedPool([...origins], { connections: customers });
@@ -27,7 +32,8 @@ export async function orderFor(shopping: Shopping, customers: number, forMs: num
   let turn = 0;
   async function customer(): Promise<void> {
     while (performance.now() < endMs) {
-      const status = await order(pool, tokens[turn++ % tokens.length] as string, body);
+      const tokenOf = tokens[turn++ % tokens.length] as CurrentToken;
+      const status = await order(pool, await tokenOf(), body);
       if (status === 201) {
         result.accepted++;
       } else {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PaidMails } from "../../load/mails.ts";
 import { type PlacedOrder, placeOrder } from "../../load/place-order.ts";
+import type { CurrentToken } from "../../shop-client.ts";
 import type { Shopping } from "./load.ts";
 
 export interface Pace {
@@ -32,7 +33,7 @@ export async function mailTimesMs(
     answers.push(
       placeOrder({
         origin: origins[index % origins.length] as string,
-        token: tokens[index % tokens.length] as string,
+        tokenOf: tokens[index % tokens.length] as CurrentToken,
         lines,
       }),
     );

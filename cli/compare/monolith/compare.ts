@@ -15,7 +15,7 @@ import {
 import { type Outputs, outputsOf } from "../../outputs.ts";
 import { poll } from "../../poll.ts";
 import { scaleJobs } from "../../scaling.ts";
-import { ShopClient } from "../../shop-client.ts";
+import { type CurrentToken, type Person, ShopClient } from "../../shop-client.ts";
 import { environmentFrom, type Stack } from "../../stack.ts";
 import { changed, unchanged } from "./change.ts";
 import { type Footprint, footprintOf, pidOf } from "./footprint.ts";
@@ -82,7 +82,7 @@ export async function compareMonolith(stack: Stack, options: CompareOptions): Pr
   const shop = new ShopClient(outputs.urls.gateway);
   try {
     const admin = await shop.login(outputs.credentials.shopAdmin);
-    const bench = new Bench(stack, outputs, await admin.token(), options);
+    const bench = new Bench(stack, outputs, admin, options);
     return await bench.compare();
   } finally {
     await shop.close();
@@ -99,18 +99,20 @@ interface Target {
   jobs: readonly string[];
   /** Where the shop answers to the next request. */
   baseOf(): string | undefined;
+  /** What lets in there. */
+  tokenOf: CurrentToken;
 }
 
 class Bench {
   readonly #outputs: Outputs;
-  readonly #token: string;
+  readonly #admin: Person;
   readonly #options: CompareOptions;
   readonly #footprintOf: (instance: Instance) => Footprint;
 
-  constructor(stack: Stack, outputs: Outputs, token: string, options: CompareOptions) {
+  constructor(stack: Stack, outputs: Outputs, admin: Person, options: CompareOptions) {
     const { ports } = environmentFrom(stack);
     this.#outputs = outputs;
-    this.#token = token;
+    this.#admin = admin;
     this.#options = options;
     this.#footprintOf = (instance) => footprintOf(instance, ports, stack.folders.releases);
   }
@@ -136,12 +138,14 @@ class Bench {
           parts: [service],
           jobs: [...services, gateway],
           baseOf: () => outputs.urls.gateway,
+          tokenOf: () => this.#admin.token(),
         }),
         monolith: await this.#measure(ofMonolith, {
           job: monolith,
           parts: services,
           jobs: [monolith],
           baseOf: () => next(watch.endpoints)?.origin,
+          tokenOf: () => this.#admin.internalToken(),
         }),
       };
     } finally {
@@ -209,9 +213,9 @@ class Bench {
   }
 
   /** Does something, and waits until customers notice nothing of it any more. */
-  async #watched({ baseOf }: Target, act: () => Promise<void>): Promise<Interruption> {
+  async #watched({ baseOf, tokenOf }: Target, act: () => Promise<void>): Promise<Interruption> {
     const { signal } = this.#options;
-    const probes = new Probes(baseOf, this.#token);
+    const probes = new Probes(baseOf, tokenOf);
     let readyAfterMs = 0;
     try {
       await probes.untilCalm(signal);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, request } from "undici";
 import { LabError } from "../../errors.ts";
+import type { CurrentToken } from "../../shop-client.ts";
 import { type Outage, outageOf, type Sample } from "./outage.ts";
 
 /** The part of the shop that a service answers for, and a request for it that changes nothing. */
@@ -38,16 +39,16 @@ export class Probes {
   readonly #stop = new AbortController();
   readonly #open = new Set<Promise<void>>();
   readonly #baseOf: () => string | undefined;
-  readonly #token: string;
+  readonly #tokenOf: CurrentToken;
   readonly #running: Promise<void>;
 
   /**
    * @param baseOf where the shop answers to the next request; without an answer there is nowhere to send it
-   * @param token of one who may ask for all of it
+   * @param tokenOf of one who may ask for all of it, as the shop takes it there
    */
-  constructor(baseOf: () => string | undefined, token: string) {
+  constructor(baseOf: () => string | undefined, tokenOf: CurrentToken) {
     this.#baseOf = baseOf;
-    this.#token = token;
+    this.#tokenOf = tokenOf;
     this.#running = this.#run();
   }
 
@@ -114,7 +115,7 @@ export class Probes {
     try {
       const { statusCode, body } = await request(new URL(path, this.#baseOf()), {
         dispatcher: this.#agent,
-        headers: { authorization: `Bearer ${this.#token}` },
+        headers: { authorization: `Bearer ${await this.#tokenOf()}` },
         signal: AbortSignal.timeout(patienceMs),
       });
       await body.dump();

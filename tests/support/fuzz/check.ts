@@ -21,8 +21,8 @@ export interface FuzzOptions {
   /** Requests for each operation. */
   runs: number;
   seed: number;
-  /** What requests are signed in with, in turn; an empty text for nobody. */
-  tokens: string[];
+  /** What requests are signed in with, in turn: a token, or what gives one that is good by then; an empty text for nobody. */
+  tokens: ReadonlyArray<string | (() => Promise<string>)>;
   /** Operations to leave out, as `METHOD /path`. */
   except?: string[];
   /** Whether the service's backend is there. When not, 503 with `Retry-After` is right, and every other 5xx still wrong. */
@@ -49,7 +49,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
     for (const [index, item] of fc
       .sample(requestsFor(document, operation), { numRuns: runs, seed })
       .entries()) {
-      const token = tokens[index % tokens.length];
+      const source = tokens[index % tokens.length];
+      const token = typeof source === "function" ? await source() : source;
       const headers = token ? { ...item.headers, authorization: `Bearer ${token}` } : item.headers;
       const answer = await request(`${options.origin}${item.path}`, {
         method: item.method as Dispatcher.HttpMethod,
