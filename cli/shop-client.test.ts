@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { labAddress } from "./lab-address.ts";
 import { ShopClient } from "./shop-client.ts";
 
 /** A gateway that knows one person. */
@@ -39,6 +40,9 @@ async function answerTo(request: IncomingMessage): Promise<{ status: number; bod
     const expiresAt = new Date(Date.now() + internalTtlMs).toISOString();
     const token = `internal-${exchanges} of ${request.headers.authorization}`;
     return isExchanging ? { status: 200, body: { token, expiresAt } } : { status: 503, body: {} };
+  }
+  if (request.url === "/from") {
+    return { status: 200, body: request.socket.remoteAddress };
   }
   if (request.url !== "/api/users/login") {
     return { status: 200, body: { as: request.headers.authorization ?? "nobody" } };
@@ -91,6 +95,10 @@ test("a gateway that gives out no token now is asked again the next time", async
   await expect(person.internalToken()).rejects.toThrow("POST /_gateway/token answered 503");
   isExchanging = true;
   expect(await person.internalToken()).toMatch(/^internal-2 /);
+});
+
+test("requests come from the address that the gateway does not limit", async () => {
+  expect(await shop.nobody.ask("GET", "/from")).toBe(labAddress);
 });
 
 test("what is refused is an error that says why", async () => {

@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher, request } from "undici";
 import { LabError } from "./errors.ts";
+import { labAddress } from "./lab-address.ts";
 import { Renewed } from "./renewed.ts";
 
 /** What signs a person in. */
@@ -33,7 +34,7 @@ const renewBeforeMs = 30_000;
 /** The gateway's own live for a minute, of which half may be over when it gives one out. */
 const renewInternalBeforeMs = 15_000;
 
-/** The shop as it is seen through its gateway. */
+/** The shop as it is seen through its gateway, from {@link labAddress}. */
 export class ShopClient {
   /** Someone who has not logged in. */
   readonly nobody: Caller;
@@ -43,7 +44,7 @@ export class ShopClient {
   /** @param connections how many requests may be under way at once */
   constructor(gatewayUrl: string, { connections = 16 } = {}) {
     this.#url = gatewayUrl;
-    this.#agent = new Agent({ connections });
+    this.#agent = new Agent({ connections, localAddress: labAddress });
     this.nobody = new Caller(this.#url, this.#agent);
   }
 

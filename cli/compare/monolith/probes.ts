@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Agent, request } from "undici";
 import { LabError } from "../../errors.ts";
+import { labAddress } from "../../lab-address.ts";
 import type { CurrentToken } from "../../shop-client.ts";
 import { type Outage, outageOf, type Sample } from "./outage.ts";
 
@@ -35,7 +36,7 @@ const deadlineMs = 120_000;
 /** Asks all routes of a shop again and again, whether the last request was answered or not. */
 export class Probes {
   readonly #samples = new Map<string, Sample[]>(routes.map(({ service }) => [service, []]));
-  readonly #agent = new Agent({ connections: 64 });
+  readonly #agent = new Agent({ connections: 64, localAddress: labAddress });
   readonly #stop = new AbortController();
   readonly #open = new Set<Promise<void>>();
   readonly #baseOf: () => string | undefined;
