@@ -47,6 +47,7 @@ const environment = z.object({
   ...redisEnvironment.shape,
   /** The public port; instances may share it. `PORT` is each instance's own. */
   GATEWAY_PORT: listenPort,
+  HOST: z.string().min(1).default("127.0.0.1"),
   CONSUL_URL: z.url(),
   /** May read the policies in Consul, where that isn't open. */
   CONSUL_TOKEN: z.string().min(1).optional(),
