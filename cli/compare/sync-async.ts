@@ -181,14 +181,16 @@ async function round(
   chain: ChainName,
   count: number,
 ): Promise<{ orders: Sample[]; tookMs: number }> {
+  const origin = origins[chain];
+  const { lines, tokens } = shoppers;
   const startedMs = performance.now();
   const orders: Sample[] = [];
   let left = count;
   await Promise.all(
-    shoppers.tokens.map(async (tokenOf) => {
+    tokens.map(async (tokenOf) => {
       while (left-- > 0) {
         signal.throwIfAborted();
-        orders.push(await placeOrder({ origin: origins[chain], tokenOf, lines: shoppers.lines }));
+        orders.push(await placeOrder({ origin, token: await tokenOf(), lines }));
       }
     }),
   );
@@ -205,7 +207,8 @@ async function round(
 }
 
 async function measureOutage(run: Run): Promise<Record<ChainName, OutageReport>> {
-  const { outputs, options, origins, shoppers, signal } = run;
+  const { outputs, options, origins, signal } = run;
+  const { lines, tokens } = run.shoppers;
   say("  orders while payment is down");
   const startAgain = await scaleJobs(outputs, instances(["payment", "payment-sync"], 0), because, signal);
   const orders: Record<ChainName, PlacedOrder[]> = { async: [], sync: [] };
@@ -213,8 +216,8 @@ async function measureOutage(run: Run): Promise<Record<ChainName, OutageReport>>
     for (let index = 0; index < options.ordersWhileDown; index++) {
       for (const chain of chains) {
         signal.throwIfAborted();
-        const tokenOf = shoppers.tokens[index % shoppers.tokens.length] as CurrentToken;
-        orders[chain].push(await placeOrder({ origin: origins[chain], tokenOf, lines: shoppers.lines }));
+        const tokenOf = tokens[index % tokens.length] as CurrentToken;
+        orders[chain].push(await placeOrder({ origin: origins[chain], token: await tokenOf(), lines }));
       }
     }
   } finally {

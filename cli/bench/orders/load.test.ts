@@ -37,3 +37,16 @@ test("each order of the load is sent with the token of that moment", async () =>
   expect(accepted).toBe(given);
   expect(refused).toEqual({});
 });
+
+test("a load without tokens ends at once, and says why", async () => {
+  const tokens = [
+    async () => {
+      throw new Error("no token");
+    },
+    async () => `ada-${seen.size}`,
+  ];
+  const shopping = { origins: [origin], tokens, lines: [{ sku: "tea-1", quantity: 1 }] };
+  const startedMs = performance.now();
+  await expect(orderFor(shopping, 4, 60_000)).rejects.toThrow("no token");
+  expect(performance.now() - startedMs).toBeLessThan(5000);
+});

@@ -30,10 +30,11 @@ export async function mailTimesMs(
   for (let index = 0; index < pace.orders; index++) {
     const dueMs = startedMs + (index * 1000) / pace.ordersPerSecond;
     await delay(Math.max(0, dueMs - performance.now()), undefined, { signal });
+    const tokenOf = tokens[index % tokens.length] as CurrentToken;
     answers.push(
       placeOrder({
         origin: origins[index % origins.length] as string,
-        tokenOf: tokens[index % tokens.length] as CurrentToken,
+        token: await tokenOf(),
         lines,
       }),
     );

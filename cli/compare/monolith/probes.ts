@@ -122,7 +122,7 @@ export class Probes {
       await body.dump();
       isAnswered = statusCode < 500;
     } catch {
-      // No connection, or no answer in time.
+      // No token, no connection, or no answer in time.
     }
     this.#samplesOf(service).push({ atMs, isAnswered });
   }
