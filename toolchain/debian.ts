@@ -77,16 +77,24 @@ function hasFreshLists(lists: string): boolean {
 
 /** Absolute links of a package (`/etc/java-17-openjdk/…`) are meant for `/`: point them into the folder. */
 function relink(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (!entry.isSymbolicLink()) {
-      continue;
-    }
-    const link = join(entry.parentPath, entry.name);
+  for (const link of linksBelow(folder)) {
     const target = readlinkSync(link);
     const inside = join(folder, target);
     if (target.startsWith("/") && statSync(inside, { throwIfNoEntry: false })) {
       rmSync(link);
       symlinkSync(relative(dirname(link), inside), link);
+    }
+  }
+}
+
+/** Node's own recursive listing goes through links, and so out of the folder. */
+function* linksBelow(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isSymbolicLink()) {
+      yield path;
+    } else if (entry.isDirectory()) {
+      yield* linksBelow(path);
     }
   }
 }

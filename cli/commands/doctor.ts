@@ -4,7 +4,7 @@ import type { Environment } from "../../infra/environment.ts";
 import { describeHolder } from "../../providers/host/src/ports.ts";
 import { findAll } from "../../toolchain/on-path.ts";
 import { cacheFolder } from "../../toolchain/store.ts";
-import { toolRecords, tools } from "../../toolchain/tools.ts";
+import { neededTools, toolRecords } from "../../toolchain/tools.ts";
 import { exitCodes } from "../errors.ts";
 import {
   availableMemoryBytes,
@@ -69,7 +69,7 @@ function programFindings(): Finding[] {
 
 async function toolFindings(): Promise<Finding[]> {
   const records = new Map((await toolRecords()).map((record) => [record.name, record]));
-  const findings = tools.map(({ name, version }): Finding => {
+  const findings = neededTools.map(({ name, version }): Finding => {
     const record = records.get(name);
     return record
       ? { what: name, state: "good", detail: `${version}, ${record.where}` }
@@ -80,7 +80,7 @@ async function toolFindings(): Promise<Finding[]> {
           remedy: "./lab up installs it; ./lab toolchain install does only that",
         };
   });
-  return records.size < tools.length
+  return neededTools.some(({ name }) => !records.has(name))
     ? [...findings, await disk(cacheFolder(process.env), needed.buildBytes, "building tools")]
     : findings;
 }

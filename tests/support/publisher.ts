@@ -32,7 +32,7 @@ export async function startPublisher(): Promise<Publisher> {
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    bases: { pulumi: base, hashicorp: base, nats: base, mongodb: base },
+    bases: { pulumi: base, hashicorp: base, nats: base, mongodb: base, envoy: base },
     requests,
     put: (path, content) =>
       answers.set(path, (request, response) => send(Buffer.from(content), request, response)),
