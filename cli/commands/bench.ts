@@ -1,4 +1,12 @@
 import { Command } from "commander";
+import { descriptions } from "../bench/gateway/contestants.ts";
+import { contestantNames, type Ratio } from "../bench/gateway/summary.ts";
+import {
+  benchGateway,
+  type GatewayBenchmark,
+  type GatewayBenchmarkOptions,
+  gatewayBenchmarkTools,
+} from "../bench/gateway.ts";
 import { benchOrders, type OrdersBenchmark, type OrdersBenchmarkOptions } from "../bench/orders.ts";
 import { benchUp, type UpBenchmark } from "../bench/up.ts";
 import { interruptible } from "../interruptible.ts";
@@ -12,7 +20,8 @@ export function benchCommand(): Command {
   return new Command("bench")
     .description("measure the lab itself")
     .addCommand(upCommand())
-    .addCommand(ordersCommand());
+    .addCommand(ordersCommand())
+    .addCommand(gatewayCommand());
 }
 
 function upCommand(): Command {
@@ -97,6 +106,57 @@ function describeUp(result: UpBenchmark): string {
       ["memory", size(residentBytes), "aim: 1.8 GiB"],
       ...Object.entries(serversMs).map(([name, ms]) => [`${name} by itself`, seconds(ms, 2), ""]),
     ],
+  );
+}
+
+function gatewayCommand(): Command {
+  return new Command("gateway")
+    .description(
+      "requests a second and their times through the gateway, beside Envoy, HAProxy, nginx and proxies on Node.js",
+    )
+    .option("--rounds <n>", "rounds, in each of which every proxy has its turn", wholeNumber(1, 100), 5)
+    .option("--seconds <s>", "how long each turn is", wholeNumber(1, 600), 5)
+    .option("--warm-up-seconds <s>", "how long each proxy is warmed up", wholeNumber(1, 600), 5)
+    .option("--connections <n>", "connections, each with one request under way", wholeNumber(1, 1000), 32)
+    .option("--upstreams <n>", "instances behind the proxies", wholeNumber(1, 8), 2)
+    .option("--idle-connections <n>", "idle connections whose memory is measured", wholeNumber(1, 5000), 1000)
+    .option("--cpu-prof", "have the gateway write down what its processor is busy with")
+    .option("--json", "print the result as JSON")
+    .addHelpText("after", "\nEverything runs by itself and is gone afterwards; no stack is needed.")
+    .action(async (options: GatewayBenchmarkOptions & { json?: boolean }, command: Command) => {
+      await installMissingTools();
+      await installMissingTools({ names: gatewayBenchmarkTools });
+      const { json: _json, ...settings } = options;
+      const result = await interruptible((signal) => benchGateway(settings, signal));
+      printResult(wantsJson(command), result, () => describeGateway(result));
+    });
+}
+
+function describeGateway(result: GatewayBenchmark): string {
+  const { ratios, spread, requestsPerSecond, latencyMs, idleMemory, settings, machine, profileFolder } =
+    result;
+  const rows = contestantNames.map((name) => {
+    const { p50, p99, "p99.9": p999 } = latencyMs[name];
+    const beside = name === "gateway" ? [] : besides(ratios[name], spread[name]);
+    const perConnection = `${(idleMemory.bytesPer1000Connections[name] / 2 ** 20).toFixed(1)} MiB`;
+    return [descriptions[name], requestsPerSecond[name], p50, p99, p999, perConnection, ...beside];
+  });
+  return [
+    table(
+      ["proxy", "requests/s", "p50 ms", "p99 ms", "p99.9 ms", "1,000 idle", "gateway ÷ it", "p99 ÷ its"],
+      rows,
+    ),
+    "",
+    `Medians of ${settings.rounds} rounds of ${settings.seconds} s each; the ratios are those of the single rounds, with the lowest and the highest.`,
+    `One worker each; wrk with one thread and ${settings.connections} connections, each of which waits for its answer before it asks again; instances: ${settings.upstreams}.`,
+    `${machine.cores} × ${machine.processor}, Node.js ${machine.node}.`,
+    ...(profileFolder ? [`The gateway's profile is in ${profileFolder}.`] : []),
+  ].join("\n");
+}
+
+function besides(ratios: Ratio, spread: Record<keyof Ratio, [number, number]>): string[] {
+  return (["throughput", "p99"] as const).map(
+    (what) => `${ratios[what].toFixed(2)} (${spread[what].map((value) => value.toFixed(2)).join(" to ")})`,
   );
 }
 

@@ -1,0 +1,93 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { archiveOf } from "../../../providers/host/src/bundle.ts";
+import { run } from "../../../toolchain/run.ts";
+import type { Scene } from "./scene.ts";
+import { answers, askedPath, type World } from "./world.ts";
+
+/** The gateway's program, bundled as it is deployed. */
+export interface GatewayProgram {
+  main: string;
+  /** Where it writes what the processor was busy with, when it ends. */
+  profileFolder?: string;
+}
+
+/** One process of the gateway. */
+export interface GatewayProcess {
+  pid: number;
+  /** Its own port's. */
+  origin: string;
+}
+
+/** All are logged in with the same key of internal tokens, as the instances of one stack are. */
+const internalTokenSecret = randomBytes(32).toString("base64url");
+
+/** Counts as in production, and refuses nothing. */
+const policies = {};
+
+const entry = join(import.meta.dirname, "..", "..", "..", "services", "gateway", "src", "main.ts");
+
+/** Bundles the gateway into the scene's folder. */
+export async function bundleGateway(scene: Scene, profileFolder?: string): Promise<GatewayProgram> {
+  const folder = join(scene.folder, "gateway");
+  await mkdir(folder);
+  await writeFile(join(folder, "bundle.tar.gz"), await archiveOf(entry));
+  await run("tar", ["-xzf", "bundle.tar.gz"], { cwd: folder });
+  return { main: join(folder, "main.js"), profileFolder };
+}
+
+/**
+ * Starts a process of the gateway with everything on, and its access log in a file.
+ *
+ * @param sharedPort the port that it shares with others
+ */
+export async function startGateway(
+  scene: Scene,
+  { main, profileFolder }: GatewayProgram,
+  world: World,
+  sharedPort: number,
+  name = "gateway",
+): Promise<GatewayProcess> {
+  const port = scene.port();
+  const origin = `http://127.0.0.1:${port}`;
+  const profiling = profileFolder ? ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`] : [];
+  const pid = await scene.start({
+    name,
+    executable: process.execPath,
+    args: [...profiling, "--enable-source-maps", main],
+    environment: environmentOf(world, port, sharedPort),
+    ready: () => answers(`${origin}${askedPath}`, world.people.token),
+  });
+  return { pid, origin };
+}
+
+function environmentOf(
+  { consulUrl, redis, people }: World,
+  port: number,
+  sharedPort: number,
+): Record<string, string> {
+  return {
+    SERVICE_NAME: "gateway",
+    ENVIRONMENT: "bench",
+    INSTANCE_ID: String(port),
+    NODE_ENV: "production",
+    HOST: "127.0.0.1",
+    PORT: String(port),
+    GATEWAY_PORT: String(sharedPort),
+    CONSUL_URL: consulUrl,
+    ROUTES: JSON.stringify([{ prefix: "/api/products", service: "product" }]),
+    POLICIES: JSON.stringify(policies),
+    JWT_ISSUER: people.issuer,
+    JWT_AUDIENCE: people.audience,
+    JWKS_SERVICE: "user",
+    JWKS_PATH: people.jwksPath,
+    INTERNAL_TOKEN_SECRET: internalTokenSecret,
+    INTERNAL_ISSUER: "gateway",
+    INTERNAL_AUDIENCE: "shop-services",
+    REDIS_HOST: "127.0.0.1",
+    REDIS_PORT: String(redis.port),
+    REDIS_USER: redis.user,
+    REDIS_PASSWORD: redis.password,
+  };
+}
