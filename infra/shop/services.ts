@@ -90,6 +90,10 @@ export const services = {
     stores: ["redis"],
     hasNoSchema: true,
     sharedPort: "gateway",
+    assets: {
+      "swagger-ui-bundle.js": "node_modules/swagger-ui-dist/swagger-ui-bundle.js",
+      "swagger-ui.css": "node_modules/swagger-ui-dist/swagger-ui.css",
+    },
     settings: ({ environment: { ports, gateway }, consulUrl, routes }) => ({
       GATEWAY_PORT: String(ports.gateway),
       CONSUL_URL: consulUrl,

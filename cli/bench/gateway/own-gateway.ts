@@ -16,7 +16,7 @@ export interface GatewayProgram {
 /** One process of the gateway. */
 export interface GatewayProcess {
   pid: number;
-  /** Its own port's. */
+  /** Where it answers. */
   origin: string;
 }
 
@@ -24,7 +24,7 @@ export interface GatewayProcess {
 const internalTokenSecret = randomBytes(32).toString("base64url");
 
 /** Counts as in production, and refuses nothing. */
-const policies = {};
+const policies = { rateLimit: { identity: { limit: 100_000_000, windowSeconds: 60 } } };
 
 const entry = join(import.meta.dirname, "..", "..", "..", "services", "gateway", "src", "main.ts");
 
@@ -50,7 +50,7 @@ export async function startGateway(
   name = "gateway",
 ): Promise<GatewayProcess> {
   const port = scene.port();
-  const origin = `http://127.0.0.1:${port}`;
+  const origin = `http://127.0.0.1:${sharedPort}`;
   const profiling = profileFolder ? ["--cpu-prof", `--cpu-prof-dir=${profileFolder}`] : [];
   const pid = await scene.start({
     name,

@@ -81,7 +81,8 @@ export const service = defineService({ environment, start });
 
 async function start({ environment, log, isStopping }: Context<Environment>): Promise<Running> {
   const routes = new RouteTable(environment.ROUTES);
-  const names = routes.destinations.map(({ service }) => service);
+  const { JWKS_SERVICE: issuer } = environment;
+  const names = [...new Set([...routes.destinations.map(({ service }) => service), issuer])];
   const current = new CurrentPolicies(environment.POLICIES, names);
   const startedAt = new Date().toISOString();
 
@@ -121,12 +122,8 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
     issuer: environment.INTERNAL_ISSUER,
     audience: environment.INTERNAL_AUDIENCE,
   });
-  const issuer = upstreams.get(environment.JWKS_SERVICE);
-  if (!issuer) {
-    throw new Error(`ROUTES has no service ${environment.JWKS_SERVICE}, which JWKS_SERVICE names.`);
-  }
   const personTokens = {
-    keyOf: keysOfService(issuer, environment.JWKS_PATH),
+    keyOf: keysOfService(upstreams.get(issuer) as Upstream, environment.JWKS_PATH),
     issuer: environment.JWT_ISSUER,
     audience: environment.JWT_AUDIENCE,
   };
