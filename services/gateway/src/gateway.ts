@@ -54,18 +54,18 @@ export class Gateway {
 
   handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const call = new Call(incoming);
-    outgoing.once("close", () => this.#report(call, outgoing));
+    outgoing.once("close", () => this.#close(call, outgoing));
+    const fail = (error: Error) => this.#fail(call, outgoing, error);
     try {
       const admitted = this.#options.admission.admit(call);
       if (admitted) {
-        admitted
-          .then(() => this.#forward(call, outgoing))
-          .catch((error) => this.#fail(call, outgoing, error));
+        admitted.then(() => this.#forward(call, outgoing)).catch(fail);
       } else {
-        this.#forward(call, outgoing).catch((error) => this.#fail(call, outgoing, error));
+        // Most requests come here without having waited for anything.
+        this.#forward(call, outgoing)?.catch(fail);
       }
     } catch (error) {
-      this.#fail(call, outgoing, error as Error);
+      fail(error as Error);
     }
   }
 
@@ -76,7 +76,7 @@ export class Gateway {
     outgoing.assignSocket(socket as Socket);
     const call = new Call(incoming);
     outgoing.once("finish", () => socket.end());
-    socket.once("close", () => this.#report(call, outgoing));
+    socket.once("close", () => this.#close(call, outgoing));
     try {
       await this.#options.admission.admit(call);
       const { wires } = this.#options;
@@ -93,7 +93,16 @@ export class Gateway {
     }
   }
 
-  async #forward(call: Call, outgoing: ServerResponse): Promise<void> {
+  #forward(call: Call, outgoing: ServerResponse): Promise<void> | undefined {
+    const { incoming } = call;
+    if (!hasBody(incoming)) {
+      this.#answer(call, outgoing, null);
+      return undefined;
+    }
+    return this.#bodyOf(incoming, outgoing).then((body) => this.#answer(call, outgoing, body));
+  }
+
+  #answer(call: Call, outgoing: ServerResponse, body: Outbound["body"]): void {
     if (outgoing.destroyed) {
       return;
     }
@@ -101,7 +110,6 @@ export class Gateway {
     const sink = new CallerSink(outgoing, this.#ownHeaders(call), (failure) =>
       this.#refuse(call, outgoing, failure),
     );
-    const body = hasBody(incoming) ? await this.#bodyOf(incoming, outgoing) : null;
     const outbound = this.#outboundOf(call, body);
     const { cache } = this.#state;
     if (incoming.method === "GET" && body === null && incoming.headers.range === undefined) {
@@ -110,28 +118,27 @@ export class Gateway {
         hasToken: call.identity !== undefined,
         caller: sink,
         send: (to, validators) =>
-          this.#send(call, outgoing, validators ? withConditions(outbound, validators) : outbound, to),
+          this.#send(call, validators ? withConditions(outbound, validators) : outbound, to),
         onResult: (result) => {
           call.cacheResult = result;
         },
       });
       return;
     }
-    this.#send(call, outgoing, outbound, sink);
+    this.#send(call, outbound, sink);
   }
 
-  #send(call: Call, outgoing: ServerResponse, outbound: Outbound, sink: Sink): void {
+  #send(call: Call, outbound: Outbound, sink: Sink): void {
     const exchange = new Exchange(outbound, sink, this.#options.wires, () => {
       if (!safe.has(outbound.method) && exchange.cause === undefined) {
         this.#state.cache.forget(outbound.pathAndQuery);
       }
     });
     call.exchange = exchange;
-    outgoing.once("close", () => exchange.cancel());
     exchange.start();
   }
 
-  async #bodyOf(incoming: IncomingMessage, outgoing: ServerResponse) {
+  async #bodyOf(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Outbound["body"]> {
     if (incoming.headers.expect !== undefined) {
       outgoing.writeContinue();
     }
@@ -191,6 +198,12 @@ export class Gateway {
     call.cause ??= refusal.cause;
     const headers = [...(refusal.headers ?? []), ...(refusal.headers ? [] : this.#ownHeaders(call))];
     refuse(call.incoming, outgoing, { ...refusal, headers }, call.trace.traceId);
+  }
+
+  /** The caller has its answer, or is gone: then whatever is still done for it ends. */
+  #close(call: Call, outgoing: ServerResponse): void {
+    call.exchange?.cancel();
+    this.#report(call, outgoing);
   }
 
   /** One line for each request, and its numbers. */
