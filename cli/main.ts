@@ -8,6 +8,7 @@ import { dlqCommand } from "./commands/dlq.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { downCommand } from "./commands/down.ts";
 import { envCommand } from "./commands/env.ts";
+import { gatewayCommand } from "./commands/gateway.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { openCommand } from "./commands/open.ts";
 import { queryCommand } from "./commands/query.ts";
@@ -43,6 +44,7 @@ for (const command of [
   testCommand,
   statusCommand,
   queryCommand,
+  gatewayCommand,
   queueCommand,
   dlqCommand,
   seedCommand,

@@ -9,6 +9,7 @@ export {
   ownOrAdmin,
   secured,
 } from "./auth.ts";
+export { cacheable } from "./cacheable.ts";
 export { closeServer } from "./close-server.ts";
 export { EnvironmentError, listenPort, port, readEnvironment } from "./environment.ts";
 export { type ApiDocument, joinDocuments } from "./join-documents.ts";

@@ -19,6 +19,8 @@ const checkMs = 1000;
 const keepAliveMs = 60_000;
 /** Connections that may wait to be taken. */
 const backlog = 1024;
+const takenMs = 30_000;
+const takenStepMs = 100;
 /** How long callers have to hear that their connections end, before those that are idle are closed. */
 const drainMs = 2000;
 const drainStepMs = 50;
@@ -60,9 +62,24 @@ export class FrontDoor {
       .on("clientError", onClientError);
   }
 
+  /**
+   * Begins to listen. A port that is taken is tried again for a while: a gateway that doesn't share it, of a version before, may still
+   * have it, and goes when this one runs.
+   */
   async listen(port: number, host: string): Promise<void> {
-    this.#server.listen({ port, host, reusePort: true, backlog });
-    await once(this.#server, "listening");
+    const endMs = performance.now() + takenMs;
+    for (;;) {
+      this.#server.listen({ port, host, reusePort: true, backlog });
+      try {
+        await once(this.#server, "listening");
+        return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || performance.now() > endMs) {
+          throw error;
+        }
+        await delay(takenStepMs);
+      }
+    }
   }
 
   get port(): number {

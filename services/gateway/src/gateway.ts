@@ -121,6 +121,7 @@ export class Gateway {
           this.#send(call, validators ? withConditions(outbound, validators) : outbound, to),
         onResult: (result) => {
           call.cacheResult = result;
+          metrics.cached.inc({ upstream: outbound.upstream.name, result });
         },
       });
       return;

@@ -1,10 +1,21 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, bearerOf, KeysAwayError, Problem, reply, secured } from "@lab/service-kit";
+import {
+  type AppEnvironment,
+  bearerOf,
+  done,
+  jsonBody,
+  KeysAwayError,
+  Problem,
+  reply,
+  secured,
+} from "@lab/service-kit";
 import { errors } from "jose";
 import type { Identities } from "./identity/identities.ts";
 import type { InternalTokens } from "./identity/internal-tokens.ts";
 import { TokenError } from "./identity/person-tokens.ts";
 import { localOnly } from "./local-only.ts";
+import type { CurrentPolicies } from "./policies/current-policies.ts";
+import { PoliciesError } from "./policies/policies.ts";
 import type { GatewayReport } from "./report.ts";
 import type { RouteTable } from "./routes.ts";
 
@@ -12,6 +23,7 @@ export interface OwnRoutesOptions {
   routes: RouteTable;
   identities: Identities;
   internalTokens: InternalTokens;
+  current: CurrentPolicies;
   report(): GatewayReport;
 }
 
@@ -31,7 +43,7 @@ const publicKey = z
 /** What the gateway answers itself. */
 export function ownRoutes(
   app: OpenAPIHono<AppEnvironment>,
-  { routes, identities, internalTokens, report }: OwnRoutesOptions,
+  { routes, identities, internalTokens, current, report }: OwnRoutesOptions,
 ): void {
   app.get("/", (c) =>
     c.json({
@@ -59,6 +71,25 @@ export function ownRoutes(
       responses: reply(200, "The keys", z.object({ keys: z.array(publicKey) }).openapi("PublicKeys")),
     }),
     async (c) => c.json((await internalTokens.keys()) as { keys: z.infer<typeof publicKey>[] }, 200),
+  );
+
+  app.use("/_gateway/policies/check", localOnly);
+  app.openapi(
+    createRoute({
+      method: "post",
+      path: "/_gateway/policies/check",
+      summary: "Whether policies can be laid over those of the configuration; for this machine only",
+      request: { body: jsonBody(z.looseObject({})) },
+      responses: done("They can; 422 says why not"),
+    }),
+    async (c) => {
+      try {
+        current.check(await c.req.text());
+      } catch (error) {
+        throw error instanceof PoliciesError ? new Problem(422, error.message) : error;
+      }
+      return c.body(null, 204);
+    },
   );
 
   app.use("/_gateway/token", localOnly);

@@ -158,9 +158,9 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
     consulUrl: environment.CONSUL_URL,
     token: environment.CONSUL_TOKEN,
     key: environment.POLICIES_KEY,
-    onValue(text) {
+    onValue(text, index) {
       const before = current.policies;
-      const result = current.take(text);
+      const result = current.take(text, index);
       metrics.policyChanges.inc({ result });
       if (result === "refused") {
         log.error({ key: environment.POLICIES_KEY, why: current.report.refused }, "policies refused");
@@ -222,7 +222,7 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       },
     },
   });
-  ownRoutes(app, { routes, identities, internalTokens, report });
+  ownRoutes(app, { routes, identities, internalTokens, current, report });
 
   const front = new Hono<{ Bindings: HttpBindings }>();
   front.all("/api/*", (c) => {

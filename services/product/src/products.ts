@@ -1,6 +1,15 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { eventOf, type Messaging } from "@lab/messaging";
-import { type AppEnvironment, type Auth, done, jsonBody, Problem, reply, secured } from "@lab/service-kit";
+import {
+  type AppEnvironment,
+  type Auth,
+  cacheable,
+  done,
+  jsonBody,
+  Problem,
+  reply,
+  secured,
+} from "@lab/service-kit";
 import { bySku, type Catalog, defaultStock, type ProductDocument, stockIn } from "./catalog.ts";
 import { limits, problemWith } from "./fields.ts";
 import { FilterError, filterOf, maxNameLength } from "./filter.ts";
@@ -50,6 +59,9 @@ const product = z
 
 type Product = z.infer<typeof product>;
 
+/** Asked for again each time, so that a price or a stock is never old; kept for when this service is away. */
+const kept = cacheable("public, max-age=0, stale-if-error=300");
+
 /** Products: each document has the fields that its product needs. Everybody reads them, an administrator writes them. */
 export function productRoutes(
   app: OpenAPIHono<AppEnvironment>,
@@ -59,6 +71,7 @@ export function productRoutes(
     createRoute({
       method: "get",
       path: "/api/products",
+      middleware: kept,
       summary: "Products; any field is a filter: ?category=shoes&size.eu=42",
       description: `The name of a filter is that of a field, or a path to one, of at most ${maxNameLength} characters.`,
       request: {
@@ -92,7 +105,7 @@ export function productRoutes(
       method: "get",
       path: "/api/products/{sku}",
       summary: "A product",
-      middleware: auth.optional,
+      middleware: [auth.optional, kept] as const,
       request: { params: bySku },
       responses: reply(200, "The document", product),
     }),

@@ -1,5 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, type Auth, reply, secured } from "@lab/service-kit";
+import { type AppEnvironment, type Auth, cacheable, reply, secured } from "@lab/service-kit";
 import type { SigningKeys } from "./signing-keys.ts";
 
 const publicKey = z
@@ -22,6 +22,8 @@ export function keyRoutes(
     createRoute({
       method: "get",
       path: "/api/users/jwks.json",
+      // A key is published 10 s before it signs.
+      middleware: cacheable("public, max-age=2, stale-while-revalidate=5, stale-if-error=3600"),
       summary:
         "The public keys (RFC 7517): the one that signs, the next one, and those whose tokens are still good",
       responses: reply(200, "The keys", z.object({ keys: z.array(publicKey) }).openapi("PublicKeys")),

@@ -5,7 +5,9 @@ import { type Policies, PoliciesError, policiesFrom } from "./policies.ts";
 export interface PoliciesReport {
   /** Where the ones in use come from: the configuration alone, or with what Consul's key has. */
   source: "configuration" | "consul";
-  /** Why the last value in Consul was refused; the ones before it stay in use. */
+  /** Consul's number of the last change that was looked at. */
+  consulIndex?: number;
+  /** Why the last value in Consul was refused; the policies before it stay in use. */
   refused?: string;
 }
 
@@ -34,23 +36,36 @@ export class CurrentPolicies {
   /**
    * Takes the value of Consul's key, or that there is none.
    *
+   * @param consulIndex of the change
    * @returns whether other policies are in use now
    */
-  take(text: string | undefined): "changed" | "same" | "refused" {
+  take(text: string | undefined, consulIndex: number): "changed" | "same" | "refused" {
     try {
-      const layers = text === undefined ? [this.#base] : [this.#base, parsed(text)];
-      const policies = policiesFrom(layers, this.#services);
+      const policies = this.#over(text);
       const isSame = isDeepStrictEqual(policies, this.#policies);
       this.#policies = policies;
-      this.#report = { source: text === undefined ? "configuration" : "consul" };
+      this.#report = { source: text === undefined ? "configuration" : "consul", consulIndex };
       return isSame ? "same" : "changed";
     } catch (error) {
       if (!(error instanceof PoliciesError)) {
         throw error;
       }
-      this.#report = { ...this.#report, refused: error.message };
+      this.#report = { ...this.#report, consulIndex, refused: error.message };
       return "refused";
     }
+  }
+
+  /**
+   * Says whether a value of Consul's key would be taken.
+   *
+   * @throws PoliciesError when it would not
+   */
+  check(text: string): void {
+    this.#over(text);
+  }
+
+  #over(text: string | undefined): Policies {
+    return policiesFrom(text === undefined ? [this.#base] : [this.#base, parsed(text)], this.#services);
   }
 }
 

@@ -4,19 +4,23 @@ import { z } from "zod";
 
 const network = z.string().refine(isNetwork, "must be an address or a network, such as 10.0.0.0/8");
 
-const quota = z.strictObject({
-  /** How many requests pass in a window. */
-  limit: z.number().int().min(1).max(100_000_000),
-  windowSeconds: z.number().int().min(1).max(86_400),
-});
+/** How many requests pass in a window. */
+function quota(limit: number) {
+  return z
+    .strictObject({
+      limit: z.number().int().min(1).max(100_000_000).default(limit),
+      windowSeconds: z.number().int().min(1).max(86_400).default(60),
+    })
+    .prefault({});
+}
 
 const whenDown = z.enum(["open", "closed"]);
 
 const rateLimit = z.strictObject({
   /** Of requests without a token, by the address they come from. */
-  address: quota.prefault({ limit: 100, windowSeconds: 60 }),
+  address: quota(100),
   /** Of requests with a token, by whose it is. */
-  identity: quota.prefault({ limit: 1000, windowSeconds: 60 }),
+  identity: quota(1000),
   /** What becomes of a request above the limit: 429 at once, or it waits for the next window where that is near. */
   action: z.enum(["block", "delay"]).default("block"),
   /** The longest that a request waits. */

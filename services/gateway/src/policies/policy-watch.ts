@@ -9,8 +9,12 @@ export interface PolicyWatchOptions {
   token?: string;
   /** The key in Consul's store. */
   key: string;
-  /** Told of each value, as text; `undefined` when there is none. */
-  onValue(text: string | undefined): void;
+  /**
+   * Told of each value, as text; `undefined` when there is none.
+   *
+   * @param index Consul's number of the change
+   */
+  onValue(text: string | undefined, index: number): void;
   onError(error: Error): void;
 }
 
@@ -31,8 +35,7 @@ export class PolicyWatch {
     headersTimeout: (waitSeconds * (1 + 1 / 16) + graceSeconds) * 1000,
   });
   readonly #finished: Promise<void>;
-  #isKnown = false;
-  #text: string | undefined;
+  #seenIndex = -1;
 
   /** Begins to watch at once. */
   constructor(options: PolicyWatchOptions) {
@@ -54,10 +57,9 @@ export class PolicyWatch {
         const answer = await this.#ask(index);
         index = answer.index < index ? 0 : Math.max(1, answer.index);
         this.#backoff.reset();
-        if (!this.#isKnown || answer.text !== this.#text) {
-          this.#isKnown = true;
-          this.#text = answer.text;
-          this.#options.onValue(answer.text);
+        if (answer.index !== this.#seenIndex) {
+          this.#seenIndex = answer.index;
+          this.#options.onValue(answer.text, answer.index);
         } else {
           await delay(idlePauseMs, undefined, { signal });
         }
