@@ -1,4 +1,5 @@
 export { Backoff } from "./backoff.ts";
+export { measurePicks, type PickCosts } from "./bench.ts";
 export {
   ServiceAwayError,
   ServiceClient,

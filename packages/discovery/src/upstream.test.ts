@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
+import { seededRandom } from "../../../cli/seed/random.ts";
 import type { UpstreamEvent } from "./events.ts";
 import type { Instance } from "./instance.ts";
 import { balancingNames, type UpstreamPolicy, upstreamPolicySchema } from "./policy.ts";
 import { ListSource } from "./source.ts";
-import { endpoints, seeded } from "./testing/endpoints.ts";
+import { endpoints } from "./testing/endpoints.ts";
 import { type Outcome, Upstream } from "./upstream.ts";
 
 const quiet = { activeProbe: null, slowStartMs: 0 };
@@ -25,7 +26,7 @@ function upstreamOf(count: number, policy: object = {}): { upstream: Upstream; s
     policy: upstreamPolicySchema.parse({ ...quiet, ...policy }),
     onEvent: (event) => events.push(event),
     clock: () => nowMs,
-    random: seeded(1),
+    random: seededRandom(1),
   });
   events.length = 0;
   return { upstream, source };
@@ -269,7 +270,7 @@ test("whatever happens: nothing unusable is picked outside of a panic, no more t
           source,
           policy,
           clock: () => nowMs,
-          random: seeded(seed),
+          random: seededRandom(seed),
         });
         const running: Instance[] = [];
         for (const step of all) {
