@@ -90,6 +90,8 @@ function agentConfiguration(environment: Environment, folders: Folders, manageme
     },
     // A lone server need not wait for others before it elects itself: 3 s instead of 12 after a restart.
     performance: { raft_multiplier: 1 },
+    // An answer over UDP holds three instances at most; with this it says that there are more, and resolvers ask over TCP.
+    dns_config: { enable_truncate: true },
     ui_config: { enabled: true },
     acl: {
       enabled: true,

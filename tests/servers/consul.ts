@@ -10,6 +10,12 @@ export interface ConsulServer {
   address: string;
   managementToken: string;
   dataDir: string;
+  /** Its DNS server, as `host:port`. */
+  dns: string;
+  /** SIGKILL, as a crash would; its data stays. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill`. */
+  start(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -39,6 +45,8 @@ export async function startConsul(): Promise<ConsulServer> {
         grpc: -1,
         grpc_tls: -1,
       },
+      // As in the lab: what doesn't fit an answer over UDP is asked for over TCP.
+      dns_config: { enable_truncate: true },
       performance: { raft_multiplier: 1 },
       acl: {
         enabled: true,
@@ -59,5 +67,13 @@ export async function startConsul(): Promise<ConsulServer> {
     await agent.stop();
     throw error;
   }
-  return { address, managementToken, dataDir: join(agent.folder, "data"), stop: () => agent.stop() };
+  return {
+    address,
+    managementToken,
+    dataDir: join(agent.folder, "data"),
+    dns: `127.0.0.1:${base + 5}`,
+    kill: () => agent.kill(),
+    start: () => agent.start(),
+    stop: () => agent.stop(),
+  };
 }

@@ -6,24 +6,21 @@ import { createServiceTokens, runWork } from "@lab/service-kit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { freePorts } from "../../../providers/host/src/ports.ts";
 import { until } from "../../../tests/servers/agent.ts";
-import { type ConsulServer, startConsul } from "../../../tests/servers/consul.ts";
 import { silentLog as log } from "../../../tests/support/silent-log.ts";
 import { ServiceClient, type ServiceRequest } from "./client.ts";
+import { type OpenConsul, startOpenConsul } from "./testing/open-consul.ts";
 
 const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const get: ServiceRequest = { method: "GET", path: "/" };
 const tokens = createServiceTokens({ key: "0123456789abcdef0123456789abcdef", name: "order" });
 
-let consul: ConsulServer;
+let consul: OpenConsul;
 let client: ServiceClient;
 let servers: Server[];
 let registered: string[];
 
 beforeAll(async () => {
-  consul = await startConsul();
-  const read = 'service_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }';
-  await put("/v1/acl/policy", { Name: "read", Rules: read });
-  await put("/v1/acl/token/00000000-0000-0000-0000-000000000002", { Policies: [{ Name: "read" }] });
+  consul = await startOpenConsul();
 });
 
 afterAll(() => consul?.stop());
@@ -41,18 +38,9 @@ afterEach(async () => {
     server.close();
   }
   for (const id of registered) {
-    await put(`/v1/agent/service/deregister/${id}`, {});
+    await consul.deregister(id);
   }
 });
-
-async function put(path: string, body: object): Promise<void> {
-  const response = await fetch(`${consul.address}${path}`, {
-    method: "PUT",
-    headers: { "x-consul-token": consul.managementToken },
-    body: JSON.stringify(body),
-  });
-  expect(response.status, await response.text()).toBe(200);
-}
 
 async function listen(listener: RequestListener): Promise<number> {
   const server = createServer(listener);
@@ -63,13 +51,7 @@ async function listen(listener: RequestListener): Promise<number> {
 
 async function register(id: string, port: number): Promise<void> {
   registered.push(id);
-  await put("/v1/agent/service/register", {
-    ID: id,
-    Name: "shelf",
-    Address: "127.0.0.1",
-    Port: port,
-    Check: { CheckID: `${id}-ttl`, TTL: "10m", Status: "passing" },
-  });
+  await consul.register(id, port);
 }
 
 test("calls the instances in turn, with the trace and a token, and counts the calls", async () => {

@@ -28,17 +28,32 @@ export interface EndpointSource {
   close(): Promise<void>;
 }
 
-/** A list that somebody sets: what a watch keeps its answers in, or a fixed list. */
-export class ListSource implements EndpointSource {
+/** Who wants to be told, beside those who subscribe. */
+export interface WatchCallbacks {
+  /** The list has changed. */
+  onChange?(endpoints: readonly Endpoint[]): void;
+  /** The registry can't be asked; the last list stays in use. */
+  onError?(error: Error): void;
+}
+
+/** How long after a registry was away nothing is let go: longer than any check's interval. */
+const holdMs = 30_000;
+
+/**
+ * Keeps what a registry answers, and the last list while it doesn't. One that is back may not know what lives: soon after its
+ * start an agent of Consul calls everything critical until it has checked it. So what is new is taken at once, and what is
+ * missing is let go only after a while.
+ */
+export abstract class WatchedList implements EndpointSource {
+  readonly #callbacks: WatchCallbacks;
   readonly #listeners = new Set<(endpoints: readonly Endpoint[]) => void>();
   readonly #firstAnswer = Promise.withResolvers<void>();
   #endpoints: readonly Endpoint[] = [];
   #status: SourceStatus = { isKnown: false, isCurrent: false };
+  #holdsUntilMs = 0;
 
-  constructor(endpoints?: readonly Endpoint[]) {
-    if (endpoints) {
-      this.replace(endpoints);
-    }
+  constructor(callbacks: WatchCallbacks = {}) {
+    this.#callbacks = callbacks;
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -58,18 +73,24 @@ export class ListSource implements EndpointSource {
     return () => this.#listeners.delete(listener);
   }
 
+  async close(): Promise<void> {
+    this.#listeners.clear();
+  }
+
   /**
    * Takes an answer.
    *
    * @returns whether the list is another one now
    */
-  replace(endpoints: readonly Endpoint[]): boolean {
-    const sorted = endpoints.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+  protected replace(endpoints: readonly Endpoint[]): boolean {
+    const all = [...endpoints, ...this.#held(endpoints)];
+    const sorted = all.sort((one, other) => (one.id < other.id ? -1 : 1));
     const isChanged = JSON.stringify(sorted) !== JSON.stringify(this.#endpoints);
     const changedAtMs = isChanged ? Date.now() : this.#status.changedAtMs;
     this.#status = { isKnown: true, isCurrent: true, ...(changedAtMs !== undefined && { changedAtMs }) };
     if (isChanged) {
       this.#endpoints = sorted;
+      this.#callbacks.onChange?.(sorted);
       for (const listener of this.#listeners) {
         listener(sorted);
       }
@@ -78,12 +99,35 @@ export class ListSource implements EndpointSource {
     return isChanged;
   }
 
-  /** Notes that the registry can't be asked; the list stays. */
-  fail(error: Error): void {
-    this.#status = { ...this.#status, isCurrent: false, error: error.message };
+  /** Whether the list may have instances that the registry doesn't name. */
+  protected get isHolding(): boolean {
+    return performance.now() < this.#holdsUntilMs;
   }
 
-  async close(): Promise<void> {
-    this.#listeners.clear();
+  #held(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+    const { isKnown, isCurrent } = this.#status;
+    if (isKnown && !isCurrent) {
+      this.#holdsUntilMs = performance.now() + holdMs;
+    }
+    const named = new Set(endpoints.map(({ id }) => id));
+    return this.isHolding ? this.#endpoints.filter(({ id }) => !named.has(id)) : [];
+  }
+
+  /** Notes that there is no answer. */
+  protected fail(error: Error): void {
+    this.#status = { ...this.#status, isCurrent: false, error: error.message };
+    this.#callbacks.onError?.(error);
+  }
+}
+
+/** A list that somebody sets, such as a fixed one. */
+export class ListSource extends WatchedList {
+  constructor(endpoints: readonly Endpoint[]) {
+    super();
+    this.replace(endpoints);
+  }
+
+  override replace(endpoints: readonly Endpoint[]): boolean {
+    return super.replace(endpoints);
   }
 }

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
 import { seededRandom } from "../../../cli/seed/random.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { UpstreamEvent } from "./events.ts";
 import type { Instance } from "./instance.ts";
 import { balancingNames, type UpstreamPolicy, upstreamPolicySchema } from "./policy.ts";
-import { ListSource } from "./source.ts";
+import { ListSource, WatchedList } from "./source.ts";
 import { endpoints } from "./testing/endpoints.ts";
 import { type Outcome, Upstream } from "./upstream.ts";
 
@@ -140,8 +141,15 @@ test("a new instance starts with few requests, and has its share after the slow 
   expect(kinds()).toEqual(["listed i9", "slow-start-over i9"]);
 });
 
+/** A registry that has not answered yet. */
+class LateSource extends WatchedList {
+  override replace(all: readonly Endpoint[]): boolean {
+    return super.replace(all);
+  }
+}
+
 test("the first known list starts at once, also when the registry answers late", () => {
-  const source = new ListSource();
+  const source = new LateSource();
   const upstream = new Upstream({
     name: "shelf",
     source,

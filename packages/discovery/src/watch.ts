@@ -2,15 +2,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import { Backoff } from "./backoff.ts";
 import { type Endpoint, originOf, weightOf } from "./endpoint.ts";
-import { type EndpointSource, ListSource, type SourceStatus } from "./source.ts";
+import { type WatchCallbacks, WatchedList } from "./source.ts";
 
-export interface WatchOptions {
+export interface WatchOptions extends WatchCallbacks {
   /** Consul's HTTP API. */
   consulUrl: string;
   service: string;
-  /** Told when the list changes, and when Consul can't be asked (the last list stays in use). */
-  onChange?(endpoints: readonly Endpoint[]): void;
-  onError?(error: Error): void;
 }
 
 /** An entry of `/v1/health/service/<name>` (https://developer.hashicorp.com/consul/api-docs/health). */
@@ -41,9 +38,8 @@ const maxStaleMs = 5000;
  * changes (https://developer.hashicorp.com/consul/api-docs/features/blocking). Any server may answer
  * (https://developer.hashicorp.com/consul/api-docs/features/consistency); the leader is asked only when one is behind.
  */
-export class ServiceWatch implements EndpointSource {
+export class ServiceWatch extends WatchedList {
   readonly #options: WatchOptions;
-  readonly #list = new ListSource();
   readonly #stop = new AbortController();
   readonly #backoff = new Backoff(firstRetryMs, lastRetryMs);
   readonly #dispatcher = new Agent({
@@ -54,36 +50,21 @@ export class ServiceWatch implements EndpointSource {
 
   /** Begins to watch at once. */
   constructor(options: WatchOptions) {
+    super(options);
     this.#options = options;
     this.#finished = this.#watch();
   }
 
-  get endpoints(): readonly Endpoint[] {
-    return this.#list.endpoints;
-  }
-
-  get status(): SourceStatus {
-    return this.#list.status;
-  }
-
   /** Whether Consul has answered at all. */
   get isKnown(): boolean {
-    return this.#list.status.isKnown;
+    return this.status.isKnown;
   }
 
-  get firstAnswer(): Promise<void> {
-    return this.#list.firstAnswer;
-  }
-
-  subscribe(listener: (endpoints: readonly Endpoint[]) => void): () => void {
-    return this.#list.subscribe(listener);
-  }
-
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#stop.abort();
     await this.#finished;
     await this.#dispatcher.destroy();
-    await this.#list.close();
+    await super.close();
   }
 
   async #watch(): Promise<void> {
@@ -95,15 +76,14 @@ export class ServiceWatch implements EndpointSource {
         // An index that goes back means that Consul lost its history; one below 1 would not block.
         index = answer.index < index ? 0 : Math.max(1, answer.index);
         this.#backoff.reset();
-        if (!this.#replace(answer.endpoints)) {
+        if (!this.replace(answer.endpoints)) {
           await delay(idlePauseMs, undefined, { signal });
         }
       } catch (error) {
         if (signal.aborted) {
           return;
         }
-        this.#list.fail(error as Error);
-        this.#options.onError?.(error as Error);
+        this.fail(error as Error);
         index = 0;
         await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
       }
@@ -111,13 +91,14 @@ export class ServiceWatch implements EndpointSource {
   }
 
   async #ask(index: number): Promise<Answer> {
-    const answer = await this.#query({ index, wait: `${waitSeconds}s`, stale: true });
+    const wait = this.isHolding ? "1s" : `${waitSeconds}s`;
+    const answer = await this.#query({ index, wait, stale: true });
     if (!answer.isOld) {
       return answer;
     }
     // What is old is better than nothing, but not than what is known.
     if (!this.isKnown) {
-      this.#replace(answer.endpoints);
+      this.replace(answer.endpoints);
     }
     return this.#query({ consistent: true });
   }
@@ -137,14 +118,6 @@ export class ServiceWatch implements EndpointSource {
       isOld: isOld(headers),
       endpoints: entries.map(endpointOf),
     };
-  }
-
-  #replace(endpoints: Endpoint[]): boolean {
-    const isChanged = this.#list.replace(endpoints);
-    if (isChanged) {
-      this.#options.onChange?.(this.#list.endpoints);
-    }
-    return isChanged;
   }
 }
 
