@@ -8,8 +8,11 @@ export interface RequestTarget {
   authority?: string;
 }
 
-/** `.` and `..` as segments, also percent-encoded: whether they are resolved before or after a rule is applied is anyone's guess. */
-const dotSegment = /(^|\/)(\.|%2e){1,2}(\/|$)/i;
+/**
+ * `.` and `..` as segments, also percent-encoded, and between encoded slashes: whether they are resolved before or after a rule is
+ * applied is anyone's guess.
+ */
+const dotSegment = /(^|\/|%2f)(\.|%2e){1,2}(\/|%2f|$)/i;
 /** What some server takes for something else than it stands for: a backslash for a slash, NUL for the end. */
 const ambiguous = /\\|%5c|%00|#/i;
 
