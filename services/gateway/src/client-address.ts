@@ -39,8 +39,34 @@ export function clientAddress(peer: string, headers: IncomingHttpHeaders, truste
   if (!trusted.has(peer)) {
     return peer;
   }
+  const client = farthestKnown(peer, forwardedFor(headers), trusted);
+  const { forwarded, "x-forwarded-for": other } = headers;
+  // A proxy writes one of the two, and hands the other on as it came: where they disagree, one is the client's own invention.
+  const isContested =
+    forwarded !== undefined && other !== undefined && client !== farthestKnown(peer, inList(other), trusted);
+  return isContested ? peer : client;
+}
+
+/** The addresses that `Forwarded`, or else `X-Forwarded-For`, names, nearest last. */
+export function forwardedFor({ forwarded, "x-forwarded-for": other }: IncomingHttpHeaders): string[] {
+  if (forwarded !== undefined) {
+    return forwarded.split(",").map((element) => {
+      const [, quoted, plain] = /(?:^|;)\s*for=(?:"([^"]*)"|([^;\s]*))/i.exec(element) ?? [];
+      return withoutPort(quoted ?? plain ?? "");
+    });
+  }
+  return other === undefined ? [] : inList(other);
+}
+
+function inList(xForwardedFor: string | string[]): string[] {
+  return String(xForwardedFor)
+    .split(",")
+    .map((address) => withoutPort(address.trim()));
+}
+
+function farthestKnown(peer: string, addresses: readonly string[], trusted: Networks): string {
   let client = peer;
-  for (const address of forwardedFor(headers).reverse()) {
+  for (const address of addresses.toReversed()) {
     if (isIP(address) === 0) {
       // "unknown" or a made-up name: nobody knows further.
       return client;
@@ -51,23 +77,6 @@ export function clientAddress(peer: string, headers: IncomingHttpHeaders, truste
     }
   }
   return client;
-}
-
-/** The addresses that `Forwarded`, or else `X-Forwarded-For`, names, nearest last. */
-export function forwardedFor(headers: IncomingHttpHeaders): string[] {
-  const { forwarded } = headers;
-  if (forwarded !== undefined) {
-    return forwarded.split(",").map((element) => {
-      const [, quoted, plain] = /(?:^|;)\s*for=(?:"([^"]*)"|([^;\s]*))/i.exec(element) ?? [];
-      return withoutPort(quoted ?? plain ?? "");
-    });
-  }
-  const xForwardedFor = headers["x-forwarded-for"];
-  return xForwardedFor === undefined
-    ? []
-    : String(xForwardedFor)
-        .split(",")
-        .map((address) => withoutPort(address.trim()));
 }
 
 function withoutPort(node: string): string {

@@ -5,7 +5,7 @@ import { type Logger, loggedPath } from "@lab/service-kit";
 import type { Admission } from "./admission.ts";
 import type { Cache } from "./cache/cache.ts";
 import { Call, RefusedError } from "./call.ts";
-import { forwardedFor } from "./client-address.ts";
+import { forwardedFor, plainAddress } from "./client-address.ts";
 import { rateLimitHeaders } from "./limits/rate-limits.ts";
 import * as metrics from "./metrics.ts";
 import type { Policies } from "./policies/policies.ts";
@@ -154,7 +154,7 @@ export class Gateway {
   #outboundOf(call: Call, body: Outbound["body"]): Outbound {
     const { incoming, target, trace, identity, client, upstream } = call;
     const { method = "GET", headers, rawHeaders, socket } = incoming;
-    const peer = socket.remoteAddress ?? "";
+    const peer = plainAddress(socket.remoteAddress ?? "");
     return {
       upstream: upstream as NonNullable<typeof upstream>,
       method,
