@@ -77,7 +77,7 @@ export function requestHeaders(raw: string[], connection: string | undefined, fa
  * @returns names and values in turn, as `ServerResponse.writeHead` takes them
  */
 export function responseHeaders(raw: readonly (Buffer | string)[]): string[] {
-  const named = namedBy(firstValue(raw, "connection"));
+  const named = namedBy(joinedValue(raw, "connection"));
   const headers: string[] = [];
   for (let index = 0; index < raw.length; index += 2) {
     const name = latin1(raw[index] as Buffer | string);
@@ -89,14 +89,16 @@ export function responseHeaders(raw: readonly (Buffer | string)[]): string[] {
   return headers;
 }
 
-/** The value of the first header of a name, which is in lower case. */
-export function firstValue(raw: readonly (Buffer | string)[], name: string): string | undefined {
+/** The values of all headers of a name, which is in lower case, as one (RFC 9110 §5.3). */
+function joinedValue(raw: readonly (Buffer | string)[], name: string): string | undefined {
+  let joined: string | undefined;
   for (let index = 0; index < raw.length; index += 2) {
     if (raw[index]?.length === name.length && latin1(raw[index] as Buffer | string).toLowerCase() === name) {
-      return latin1(raw[index + 1] as Buffer | string);
+      const value = latin1(raw[index + 1] as Buffer | string);
+      joined = joined === undefined ? value : `${joined}, ${value}`;
     }
   }
-  return undefined;
+  return joined;
 }
 
 /** The headers that `Connection` names; `undefined` for the usual ones, which name none. */
