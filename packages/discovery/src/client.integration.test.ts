@@ -156,3 +156,81 @@ test("a connection that breaks off is not tried again: the request may have been
     server.close();
   }
 });
+
+/** An instance that can be told how to answer. */
+async function instance(name: string, status: () => number): Promise<{ asked(): number }> {
+  let asked = 0;
+  const port = await listen((_request, response) => {
+    asked += 1;
+    response.writeHead(status(), { "x-name": name }).end();
+  });
+  await register(name, port);
+  return { asked: () => asked };
+}
+
+test("a 503 of a safe request is asked of another instance, one of any other is handed on", async () => {
+  const [bad, good] = [await instance("bad", () => 503), await instance("good", () => 204)];
+  await until("both to be known", async () => {
+    await client.request(get);
+    return bad.asked() > 0 && good.asked() > 0;
+  });
+  const statuses = async (request: ServiceRequest) =>
+    (await Promise.all([1, 2].map(() => client.request(request)))).map(({ status }) => status).sort();
+  expect(await statuses(get)).toEqual([204, 204]);
+  expect(await statuses({ ...get, method: "POST" })).toEqual([204, 503]);
+});
+
+test("with an Idempotency-Key a request may be sent again", async () => {
+  let asked = 0;
+  const broken = createTcpServer((socket) => {
+    socket.once("data", () => {
+      asked += 1;
+      socket.destroy();
+    });
+  });
+  await once(broken.listen(0, "127.0.0.1"), "listening");
+  try {
+    await register("broken", (broken.address() as AddressInfo).port);
+    const good = await instance("good", () => 204);
+    await until("the good one to be known", async () => {
+      await client.request(get).catch(() => undefined);
+      return good.asked() > 0;
+    });
+    const post: ServiceRequest = { ...get, method: "POST", headers: { "Idempotency-Key": "1" } };
+    asked = 0;
+    const answers = await Promise.all([client.request(post), client.request(post)]);
+    expect(answers.map(({ status }) => status)).toEqual([204, 204]);
+    expect(asked).toBe(1);
+  } finally {
+    broken.close();
+  }
+});
+
+test("an instance that fails three times in a row gets no more requests", async () => {
+  const [bad, good] = [await instance("bad", () => 503), await instance("good", () => 204)];
+  await until("both to be known", async () => {
+    await client.request(get);
+    return bad.asked() > 0 && good.asked() > 0;
+  });
+  await until("the bad one to be left out", async () => {
+    const before = bad.asked();
+    await Promise.all([1, 2, 3, 4].map(() => client.request(get)));
+    return bad.asked() === before;
+  });
+  expect(bad.asked()).toBe(3);
+});
+
+test("a service of which too much fails is let alone, and asked again after a while", async () => {
+  let status = 503;
+  const only = await instance("only", () => status);
+  await until("it to be known", async () => (await client.request(get)).status === 503);
+  await until("it to be let alone", async () => {
+    const away = await client.request({ ...get, method: "POST" }).catch((error) => error);
+    return away.code === "none";
+  });
+  const before = only.asked();
+  await expect(client.request(get)).rejects.toThrow("let alone");
+  expect(only.asked()).toBe(before);
+  status = 204;
+  await until("it to be asked again", async () => (await client.request(get)).status === 204);
+});
