@@ -115,7 +115,7 @@ const circuitBreaker = z.strictObject({
   halfOpenAfterMs: durationMs.default(2000),
 });
 
-/** A policy as JSON; what it leaves out is the default. `docs` and README.md say why the defaults are what they are. */
+/** A policy as JSON; what it leaves out is the default. README.md says why the defaults are what they are. */
 export const upstreamPolicySchema: z.ZodType<UpstreamPolicy> = z.strictObject({
   balancing: z.enum(balancingNames).default("round-robin"),
   passiveHealth: passiveHealth.prefault({}),
