@@ -64,6 +64,20 @@ test("each request has a trace of its own, in the form of the standard", () => {
   expect(newTrace().traceId).not.toBe(id);
 });
 
+test("what the gateway did is a visit that called the service", () => {
+  const line = {
+    ...request,
+    service: "gateway",
+    stores: undefined,
+    upstream: "order",
+    attempts: 2,
+    upstreamMs: 9,
+  };
+  expect(visitsIn(JSON.stringify(line), line.traceId)).toMatchObject([
+    { service: "gateway", stores: { "http:order": { calls: 2, ms: 9 } } },
+  ]);
+});
+
 test("what began first comes first, and the gateway before all, though by its rounded time it began later", () => {
   const visit = (service: string, at: string, durationMs: number): Visit => ({
     service,

@@ -73,6 +73,10 @@ interface Line {
   msg: string;
   durationMs: number;
   stores?: Visit["stores"];
+  /** Of the gateway: the service that it asked, and how often and how long. */
+  upstream?: string;
+  attempts?: number;
+  upstreamMs?: number;
   /** Of a request. */
   method: string;
   path: string;
@@ -88,23 +92,18 @@ export function visitsIn(log: string, traceId: string): Visit[] {
     .split("\n")
     .filter((text) => text.includes(traceId))
     .map(parsed)
-    .filter((line) => line?.traceId === traceId && line.stores !== undefined)
+    .filter((line) => line?.traceId === traceId && storesOf(line) !== undefined)
     .map((line) => {
-      const {
-        service,
-        time,
-        msg,
-        durationMs,
-        stores = {},
-        method,
-        path,
-        status,
-        type,
-        outcome,
-      } = line as Line;
+      const { service, time, msg, durationMs, method, path, status, type, outcome } = line as Line;
+      const stores = storesOf(line as Line) ?? {};
       const what = msg === "request" ? `${method} ${path} → ${status}` : `${type} → ${outcome}`;
       return { service, at: time, what, durationMs, stores };
     });
+}
+
+/** What a service called; `undefined` for a line that tells of no whole request or event. */
+function storesOf({ stores, upstream, attempts, upstreamMs = 0 }: Line): Visit["stores"] | undefined {
+  return attempts === undefined ? stores : { [`http:${upstream}`]: { calls: attempts, ms: upstreamMs } };
 }
 
 /** Of the first line of a text only the end may be there. */

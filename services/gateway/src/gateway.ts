@@ -118,7 +118,8 @@ export class Gateway {
         hasToken: call.identity !== undefined,
         caller: sink,
         send: (to, validators) =>
-          this.#send(call, validators ? withConditions(outbound, validators) : outbound, to),
+          this.#send(call, outgoing, validators ? withConditions(outbound, validators) : outbound, to),
+        refresh: (to, validators) => this.#exchange(withConditions(outbound, validators), to).start(),
         onResult: (result) => {
           call.cacheResult = result;
           metrics.cached.inc({ upstream: outbound.upstream.name, result });
@@ -126,17 +127,26 @@ export class Gateway {
       });
       return;
     }
-    this.#send(call, outbound, sink);
+    this.#send(call, outgoing, outbound, sink);
   }
 
-  #send(call: Call, outbound: Outbound, sink: Sink): void {
+  #send(call: Call, outgoing: ServerResponse, outbound: Outbound, sink: Sink): void {
+    if (outgoing.destroyed) {
+      // Its caller went away while it waited for somebody else's answer.
+      sink.broken();
+      return;
+    }
+    call.exchange = this.#exchange(outbound, sink);
+    call.exchange.start();
+  }
+
+  #exchange(outbound: Outbound, sink: Sink): Exchange {
     const exchange = new Exchange(outbound, sink, this.#options.wires, () => {
       if (!safe.has(outbound.method) && exchange.cause === undefined) {
         this.#state.cache.forget(outbound.pathAndQuery);
       }
     });
-    call.exchange = exchange;
-    exchange.start();
+    return exchange;
   }
 
   async #bodyOf(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Outbound["body"]> {

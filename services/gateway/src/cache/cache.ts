@@ -19,6 +19,8 @@ export interface Ask {
   caller: Sink;
   /** Asks an instance. @param validators replace the caller's own conditions */
   send(sink: Sink, validators?: Record<string, string>): void;
+  /** The same for nobody: it goes on when the caller has been answered, or has gone. */
+  refresh(sink: Sink, validators: Record<string, string>): void;
   onResult(result: CacheResult): void;
 }
 
@@ -70,17 +72,22 @@ export class Cache {
     });
   }
 
-  /** @returns false when an instance has to be asked, and nobody has asked it yet */
-  #answerFromStore(ask: Ask, result: CacheResult): boolean {
-    const { request, hasToken, caller, send, onResult } = ask;
+  /** What is kept for whoever asks, as old as it may be. */
+  #entryFor({ request, hasToken }: Ask): Entry | undefined {
     const entry = this.#store.find(request);
-    if (!entry || (hasToken && !entry.isPublic)) {
+    return entry && (entry.isPublic || !hasToken) ? entry : undefined;
+  }
+
+  /** @returns false when an instance has to be asked first */
+  #answerFromStore(ask: Ask, result: CacheResult): boolean {
+    const { request, caller, refresh, onResult } = ask;
+    const entry = this.#entryFor(ask);
+    if (!entry) {
       return false;
     }
     const { isUsable, validators } = evaluate(entry, request);
     if (!isUsable) {
-      send(new RevalidatingSink(this, ask, entry), validators);
-      return true;
+      return false;
     }
     onResult(validators ? "stale" : result);
     serve(entry, request, caller, validators ? "hit; detail=stale-while-revalidate" : "hit");
@@ -88,13 +95,19 @@ export class Cache {
       this.#refreshing.add(request.url);
       const done = () => this.#refreshing.delete(request.url);
       const quiet = { ...ask, caller: new NobodySink(done), onResult() {} };
-      send(new RevalidatingSink(this, quiet, entry), validators);
+      refresh(new RevalidatingSink(this, quiet, entry, undefined), validators);
     }
     return true;
   }
 
+  /** @param onSettled called once: there is something new in the store, or there will not be */
   #fetch(ask: Ask, onSettled: (() => void) | undefined): void {
-    ask.send(new KeepingSink(this, ask, onSettled));
+    const entry = this.#entryFor(ask);
+    if (entry) {
+      ask.send(new RevalidatingSink(this, ask, entry, onSettled), evaluate(entry, ask.request).validators);
+    } else {
+      ask.send(new KeepingSink(this, ask, onSettled));
+    }
   }
 
   #release(url: string): void {
@@ -198,14 +211,17 @@ class RevalidatingSink implements Sink {
   readonly #cache: Cache;
   readonly #ask: Ask;
   readonly #entry: Entry;
+  readonly #onSettled: (() => void) | undefined;
   /** Takes an answer that is new. */
   #next: Sink | undefined;
   #isServed = false;
 
-  constructor(cache: Cache, ask: Ask, entry: Entry) {
+  /** @param onSettled called once: the entry is good again, another one is kept, or none will be */
+  constructor(cache: Cache, ask: Ask, entry: Entry, onSettled: (() => void) | undefined) {
     this.#cache = cache;
     this.#ask = ask;
     this.#entry = entry;
+    this.#onSettled = onSettled;
   }
 
   head(status: number, statusText: string, headers: string[]): void {
@@ -216,12 +232,13 @@ class RevalidatingSink implements Sink {
       this.#isServed = true;
       onResult("revalidated");
       serve(entry, request, caller, "fwd=stale; fwd-status=304");
+      this.#onSettled?.();
       return;
     }
     if (status >= 500 && this.#standsIn()) {
       return;
     }
-    this.#next = new KeepingSink(this.#cache, this.#ask, undefined);
+    this.#next = new KeepingSink(this.#cache, this.#ask, this.#onSettled);
     this.#next.head(status, statusText, headers);
   }
 
@@ -236,12 +253,16 @@ class RevalidatingSink implements Sink {
   unanswered(failure: Failure): void {
     if (!this.#standsIn()) {
       this.#ask.caller.unanswered(failure);
+      this.#onSettled?.();
     }
   }
 
   broken(): void {
-    if (!this.#isServed) {
-      (this.#next ?? this.#ask.caller).broken();
+    if (this.#next) {
+      this.#next.broken();
+    } else if (!this.#isServed) {
+      this.#ask.caller.broken();
+      this.#onSettled?.();
     }
   }
 
@@ -253,6 +274,7 @@ class RevalidatingSink implements Sink {
     this.#isServed = true;
     onResult("stale");
     serve(this.#entry, request, caller, "hit; detail=stale-if-error");
+    this.#onSettled?.();
     return true;
   }
 }

@@ -91,6 +91,9 @@ export class Exchange implements AttemptListener {
   cancel(): void {
     if (!this.#isOver) {
       this.cause = "the caller went away";
+      if (this.#attempt && !this.#attempt.isAnswering) {
+        this.upstreamMs += this.#attempt.elapsedMs;
+      }
       this.#attempt?.end("cancelled", this.cause);
       this.#sink.broken();
       this.#finish();

@@ -51,6 +51,10 @@ export class CallerSink implements Sink {
     }
     headers.push(...this.#extra);
     this.#outgoing.writeHead(status, statusText, headers);
+    if (Number.isNaN(this.#left)) {
+      // What comes of a body together with its head leaves with it, but an event may be long in coming.
+      process.nextTick(() => this.#flushHead());
+    }
   }
 
   data(chunk: Buffer, resume: () => void): boolean {
@@ -89,5 +93,11 @@ export class CallerSink implements Sink {
   /** Closed, so that the caller sees that the answer is not whole. */
   broken(): void {
     this.#outgoing.destroy();
+  }
+
+  #flushHead(): void {
+    if (!this.#outgoing.writableEnded && !this.#outgoing.destroyed) {
+      this.#outgoing.flushHeaders();
+    }
   }
 }
