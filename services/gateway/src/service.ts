@@ -225,14 +225,18 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   ownRoutes(app, { routes, identities, internalTokens, current, report });
 
   const front = new Hono<{ Bindings: HttpBindings }>();
-  front.all("/api/*", (c) => {
-    gateway.handle(c.env.incoming, c.env.outgoing);
-    return alreadySent;
-  });
   front.route("/", apiDocs(upstreams.values()));
   front.all("*", (c) => app.fetch(c.req.raw, c.env));
   const door = new FrontDoor({
-    onRequest: getRequestListener(front.fetch as Parameters<typeof getRequestListener>[0]),
+    onRequest: getRequestListener((request, bindings) => {
+      const { incoming, outgoing } = bindings as HttpBindings;
+      if (!isForService(request.url)) {
+        return front.fetch(request, bindings as HttpBindings);
+      }
+      // Not by a handler: of what one gives for HEAD, Hono makes an answer of its own.
+      gateway.handle(incoming, outgoing);
+      return alreadySent;
+    }),
     onUpgrade: (incoming, socket, head) => void gateway.upgrade(incoming, socket, head),
   });
   await door.listen(environment.GATEWAY_PORT, environment.HOST);
@@ -250,4 +254,9 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       accessLog.close();
     },
   };
+}
+
+/** Whether the path of a whole URL is one that services answer. */
+function isForService(url: string): boolean {
+  return url.startsWith("/api/", url.indexOf("/", url.indexOf("://") + "://".length));
 }
