@@ -40,6 +40,8 @@ export class FrontDoor {
       requestTimeout: 0,
       connectionsCheckingInterval: checkMs,
       keepAliveTimeout: keepAliveMs,
+      // Another one is not for this server, and the request an ordinary one (RFC 9110 §7.8): curl offers h2c by itself.
+      shouldUpgradeCallback: isWebSocket,
     })
       .on("request", onRequest)
       // Answered when the body is wanted: not before it is known that it will be.
@@ -53,7 +55,8 @@ export class FrontDoor {
       )
       .on("upgrade", (incoming, socket, head) => {
         socket.on("error", () => socket.destroy());
-        if (/^websocket$/i.test(incoming.headers.upgrade ?? "")) {
+        // Node.js before 24.9 hands all of them on.
+        if (isWebSocket(incoming)) {
           onUpgrade(incoming, socket, head);
         } else {
           refuseSocket(socket, { status: 400, detail: "Only WebSocket is a protocol to go on with." });
@@ -105,6 +108,10 @@ export class FrontDoor {
       this.#server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
     });
   }
+}
+
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return /^websocket$/i.test(headers.upgrade ?? "");
 }
 
 /** What Node.js could not read as a request, or what did not come. */
