@@ -71,6 +71,14 @@ export class Admission {
     if (!methods.has(method)) {
       throw refused(405, `${method} is not for this API.`, ["Allow", [...methods].join(", ")]);
     }
+    if (incoming.httpVersion === "1.0" && headers["transfer-encoding"] !== undefined) {
+      // Whoever sent it may take its end to be elsewhere (RFC 9112 §6.1).
+      throw new RefusedError({
+        status: 400,
+        detail: "HTTP/1.0 knows no chunks. Send Content-Length.",
+        closes: true,
+      });
+    }
     const target = readTarget(url);
     if (!target) {
       throw refused(400, "The path is ambiguous: leave out dot segments, backslashes and NUL.");
