@@ -24,7 +24,9 @@ export async function startRegistry(): Promise<Registry> {
       throw new Error(`Consul answered ${response.status} to PUT ${path}: ${await response.text()}`);
     }
   };
-  const Rules = 'service_prefix "" { policy = "read" }\nnode_prefix "" { policy = "read" }';
+  const Rules = ['service_prefix ""', 'node_prefix ""', 'key "gateway/policies"']
+    .map((what) => `${what} { policy = "read" }`)
+    .join("\n");
   try {
     await put("/v1/acl/policy", { Name: "read", Rules });
     await put(`/v1/acl/token/${anonymous}`, { Policies: [{ Name: "read" }] });

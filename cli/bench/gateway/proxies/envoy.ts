@@ -10,6 +10,9 @@ export interface EnvoyWork {
   accessLog: string;
 }
 
+/** The gateway hands trailers on; Envoy does when it is told to. */
+const http_protocol_options = { enable_trailers: true };
+
 type Extension = { name: string; typed_config: { "@type": string; [setting: string]: unknown } };
 
 /**
@@ -33,6 +36,12 @@ export function envoyConfiguration({ port, upstreamPorts }: PlainProxy, work?: E
           type: "STATIC",
           connect_timeout: "0.5s",
           lb_policy: "ROUND_ROBIN",
+          typed_extension_protocol_options: {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+              explicit_http_config: { http_protocol_options },
+            },
+          },
           ...(work && {
             outlier_detection: {
               consecutive_5xx: 3,
@@ -69,8 +78,7 @@ function connectionManager(work?: EnvoyWork): Extension {
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     {
       stat_prefix: "entry",
-      // Trailers are handed on as the gateway and nginx's own protocol have them.
-      http_protocol_options: { enable_trailers: true },
+      http_protocol_options,
       route_config: {
         virtual_hosts: [
           {
