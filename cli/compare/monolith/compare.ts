@@ -1,6 +1,4 @@
 import { request } from "undici";
-import type { Endpoint } from "../../../packages/discovery/src/endpoint.ts";
-import { roundRobin } from "../../../packages/discovery/src/round-robin.ts";
 import { ServiceWatch } from "../../../packages/discovery/src/watch.ts";
 import { cleanUp } from "../../clean-up.ts";
 import { type Instance, instancesOf } from "../../cluster.ts";
@@ -130,7 +128,7 @@ class Bench {
       say("  the monolith starts");
       await scaleJobs(outputs, { [monolith]: 1 }, because, signal);
       const services = routes.map((route) => route.service);
-      const next = roundRobin<Endpoint>();
+      let turn = 0;
       return {
         service,
         microservices: await this.#measure(ofService, {
@@ -144,7 +142,7 @@ class Bench {
           job: monolith,
           parts: services,
           jobs: [monolith],
-          baseOf: () => next(watch.endpoints)?.origin,
+          baseOf: () => watch.endpoints[turn++ % watch.endpoints.length]?.origin,
           tokenOf: () => this.#admin.internalToken(),
         }),
       };

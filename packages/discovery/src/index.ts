@@ -13,7 +13,6 @@ export { isFailureStatus } from "./health/failure.ts";
 export type { Instance } from "./instance.ts";
 export { type BalancingName, balancingNames, type UpstreamPolicy, upstreamPolicySchema } from "./policy.ts";
 export { type Registration, type RegistrationOptions, register } from "./register.ts";
-export { roundRobin } from "./round-robin.ts";
 export type { InstanceSnapshot, UpstreamSnapshot } from "./snapshot.ts";
 export { type EndpointSource, ListSource, type SourceStatus } from "./source.ts";
 export { SrvWatch, type SrvWatchOptions } from "./srv-watch.ts";
