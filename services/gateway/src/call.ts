@@ -5,7 +5,7 @@ import type { CacheResult } from "./cache/cache.ts";
 import type { Identity } from "./identity/identities.ts";
 import type { Verdict } from "./limits/rate-limits.ts";
 import type { Refusal } from "./problems.ts";
-import type { Exchange } from "./proxy/exchange.ts";
+import type { Course } from "./proxy/exchange.ts";
 import type { RequestTarget } from "./request-target.ts";
 import type { Destination } from "./routes.ts";
 
@@ -23,7 +23,9 @@ export class Call {
   verdict: Verdict | undefined;
   cacheResult: CacheResult | undefined;
   /** With the instances of the service, if any was asked. */
-  exchange: Exchange | undefined;
+  course: Course | undefined;
+  /** Whether it goes on as a WebSocket. */
+  isSwitched = false;
   /** Why there was no answer of an instance. */
   cause: string | undefined;
 

@@ -14,7 +14,7 @@ import { BodyError, hasBody, isSmall, limited, readBody } from "./proxy/body.ts"
 import { Exchange, type Outbound, type Wires } from "./proxy/exchange.ts";
 import { requestHeaders } from "./proxy/headers.ts";
 import { CallerSink, type Sink } from "./proxy/sink.ts";
-import { tunnel } from "./proxy/tunnel.ts";
+import { Tunnel } from "./proxy/tunnel.ts";
 
 /** May be carried out twice with the same effect (RFC 9110 §9.2.2). */
 const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
@@ -79,15 +79,19 @@ export class Gateway {
     socket.once("close", () => this.#close(call, outgoing));
     try {
       await this.#options.admission.admit(call);
-      const { wires } = this.#options;
-      await tunnel({
+      const tunnel = new Tunnel({
         outbound: this.#outboundOf(call, null),
-        incoming,
-        socket: socket as Socket,
+        socket,
         head,
-        outgoing,
-        wires,
+        sink: this.#sinkOf(call, outgoing),
+        wires: this.#options.wires,
+        onSwitch: () => {
+          call.isSwitched = true;
+          outgoing.detachSocket(socket as Socket);
+        },
       });
+      call.course = tunnel;
+      tunnel.open();
     } catch (error) {
       this.#fail(call, outgoing, error as Error);
     }
@@ -107,9 +111,7 @@ export class Gateway {
       return;
     }
     const { incoming } = call;
-    const sink = new CallerSink(outgoing, this.#ownHeaders(call), (failure) =>
-      this.#refuse(call, outgoing, failure),
-    );
+    const sink = this.#sinkOf(call, outgoing);
     const outbound = this.#outboundOf(call, body);
     const { cache } = this.#state;
     if (incoming.method === "GET" && body === null && incoming.headers.range === undefined) {
@@ -130,14 +132,21 @@ export class Gateway {
     this.#send(call, outgoing, outbound, sink);
   }
 
+  #sinkOf(call: Call, outgoing: ServerResponse): CallerSink {
+    return new CallerSink(outgoing, this.#ownHeaders(call), (failure) =>
+      this.#refuse(call, outgoing, failure),
+    );
+  }
+
   #send(call: Call, outgoing: ServerResponse, outbound: Outbound, sink: Sink): void {
     if (outgoing.destroyed) {
       // Its caller went away while it waited for somebody else's answer.
       sink.broken();
       return;
     }
-    call.exchange = this.#exchange(outbound, sink);
-    call.exchange.start();
+    const exchange = this.#exchange(outbound, sink);
+    call.course = exchange;
+    exchange.start();
   }
 
   #exchange(outbound: Outbound, sink: Sink): Exchange {
@@ -213,22 +222,22 @@ export class Gateway {
 
   /** The caller has its answer, or is gone: then whatever is still done for it ends. */
   #close(call: Call, outgoing: ServerResponse): void {
-    call.exchange?.cancel();
+    call.course?.cancel();
     this.#report(call, outgoing);
   }
 
   /** One line for each request, and its numbers. */
   #report(call: Call, outgoing: ServerResponse): void {
-    const { exchange, destination, incoming, target, trace, startedMs, upstream } = call;
+    const { course, destination, incoming, target, trace, startedMs, upstream } = call;
     const durationMs = performance.now() - startedMs;
-    const status = outgoing.headersSent ? outgoing.statusCode : 499;
+    const status = call.isSwitched ? 101 : outgoing.headersSent ? outgoing.statusCode : 499;
     const route = destination?.prefix ?? "none";
     metrics.requests.inc({ route, status });
     metrics.requestSeconds.observe({ route }, durationMs / 1000);
-    if (exchange && upstream) {
-      metrics.upstreamSeconds.observe({ upstream: upstream.name }, exchange.upstreamMs / 1000);
-      if (exchange.attempts > 1) {
-        metrics.retries.inc({ upstream: upstream.name }, exchange.attempts - 1);
+    if (course && upstream) {
+      metrics.upstreamSeconds.observe({ upstream: upstream.name }, course.upstreamMs / 1000);
+      if (course.attempts > 1) {
+        metrics.retries.inc({ upstream: upstream.name }, course.attempts - 1);
       }
     }
     this.#options.accessLog.info(
@@ -241,12 +250,12 @@ export class Gateway {
         client: call.client,
         user: call.identity?.claims.sub,
         upstream: upstream?.name,
-        endpoint: exchange?.instance?.endpoint.origin,
-        attempts: exchange?.attempts,
-        upstreamMs: exchange && rounded(exchange.upstreamMs),
-        gatewayMs: exchange && rounded(durationMs - exchange.upstreamMs),
+        endpoint: course?.instance?.endpoint.origin,
+        attempts: course?.attempts,
+        upstreamMs: course && rounded(course.upstreamMs),
+        gatewayMs: course && rounded(durationMs - course.upstreamMs),
         cache: call.cacheResult,
-        cause: exchange?.cause ?? call.cause,
+        cause: course?.cause ?? call.cause,
       },
       "request",
     );

@@ -1,5 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { hasBody } from "./proxy/body.ts";
 
 /** What the gateway answers in a service's place. */
 export interface Refusal {
@@ -32,7 +33,7 @@ export function refuse(
   }
   const body = problemDocument(status, detail, traceId);
   // What is left of the body is not read: nobody wants it, and it may never end.
-  const isUnread = !incoming.complete;
+  const isUnread = hasBody(incoming) && !incoming.complete;
   outgoing.writeHead(status, [
     "Content-Type",
     "application/problem+json",

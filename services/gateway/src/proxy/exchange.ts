@@ -23,6 +23,20 @@ export interface Outbound {
   key: string;
 }
 
+/** How it goes with the instances, for the log and the metrics. */
+export interface Course {
+  /** How many instances were asked. */
+  readonly attempts: number;
+  /** The one that was asked last. */
+  readonly instance: Instance | undefined;
+  /** Milliseconds until the heads of the answers, of all attempts. */
+  readonly upstreamMs: number;
+  /** Why there was no answer, or not all of it. */
+  readonly cause: string | undefined;
+  /** The caller is gone: whatever an instance does for it, ends. */
+  cancel(): void;
+}
+
 /** What exchanges share. */
 export interface Wires {
   pools: Pools;
@@ -36,14 +50,10 @@ const beforeConnection = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH",
  * Sends a request to an instance of a service and its answer to a sink, streaming both ways; to another instance, where the
  * first gave no answer and the rules allow it.
  */
-export class Exchange implements AttemptListener {
-  /** How many instances were asked. */
+export class Exchange implements AttemptListener, Course {
   attempts = 0;
-  /** The one that was asked last. */
   instance: Instance | undefined;
-  /** Milliseconds until the heads of the answers, of all attempts. */
   upstreamMs = 0;
-  /** Why there was no answer, or not all of it. */
   cause: string | undefined;
   readonly #outbound: Outbound;
   readonly #sink: Sink;
@@ -87,7 +97,6 @@ export class Exchange implements AttemptListener {
     this.#ask(instance);
   }
 
-  /** The caller is gone: whatever an instance does for it, ends. */
   cancel(): void {
     if (!this.#isOver) {
       this.cause = "the caller went away";

@@ -109,6 +109,7 @@ function namedBy(connection: string | undefined): Set<string> | undefined {
   return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
 }
 
-function latin1(text: Buffer | string): string {
+/** Text as it is on the wire. */
+export function latin1(text: Buffer | string): string {
   return typeof text === "string" ? text : text.toString("latin1");
 }

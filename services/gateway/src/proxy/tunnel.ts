@@ -1,76 +1,150 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { errors } from "undici";
-import { RefusedError } from "../call.ts";
-import type { Outbound, Wires } from "./exchange.ts";
+import type { Instance, Outcome } from "@lab/discovery";
+import type { Dispatcher } from "undici";
+import type { Course, Outbound, Wires } from "./exchange.ts";
+import { latin1, responseHeaders } from "./headers.ts";
+import type { Sink } from "./sink.ts";
 
 export interface TunnelOptions {
   outbound: Outbound;
-  incoming: IncomingMessage;
-  socket: Socket;
+  /** The caller's end. */
+  socket: Duplex;
   /** What the caller has sent already after its request. */
   head: Buffer;
-  /** For an answer that is no change of protocol. */
-  outgoing: ServerResponse;
+  /** Takes an answer that is no change of protocol. */
+  sink: Sink;
   wires: Wires;
+  /** Told once the protocol has changed. */
+  onSwitch(): void;
 }
 
-/**
- * Hands a WebSocket on (RFC 6455 §4): the handshake to an instance, then the bytes of both sides, until either ends.
- *
- * @throws RefusedError when the instance does not change the protocol
- */
-export async function tunnel({ outbound, incoming, socket, head, wires }: TunnelOptions): Promise<void> {
-  const { upstream, key, pathAndQuery: path, headers } = outbound;
-  const instance = upstream.pick(key);
-  if (!instance) {
-    throw new RefusedError({ status: 503, detail: `No instance of ${upstream.name} is healthy.` });
+/** Hands a WebSocket on (RFC 6455 §4): the handshake to an instance, then the bytes of both sides, until either ends. */
+export class Tunnel implements Dispatcher.DispatchHandler, Course {
+  readonly #options: TunnelOptions;
+  readonly #startedMs = performance.now();
+  /** The one that was asked. */
+  instance: Instance | undefined;
+  upstreamMs = 0;
+  cause: string | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: TunnelOptions) {
+    this.#options = options;
   }
-  const startedMs = performance.now();
-  const { connectMs, perTryMs } = upstream.policy.timeouts;
-  let outcome: "success" | "failure" | "cancelled" = "failure";
-  let latencyMs = 0;
-  try {
-    const gone = new AbortController();
-    socket.once("close", () => gone.abort());
-    const answer = await wires.pools.of(instance, connectMs).upgrade({
-      path,
-      headers,
-      protocol: "websocket",
-      signal: AbortSignal.any([gone.signal, AbortSignal.timeout(perTryMs)]),
-    });
-    latencyMs = performance.now() - startedMs;
-    outcome = "success";
-    socket.write(switching(answer.headers));
-    if (head.length > 0) {
-      answer.socket.write(head);
-    }
-    await Promise.all([pipeline(socket, answer.socket), pipeline(answer.socket, socket)]).catch(
-      () => undefined,
-    );
-  } catch (error) {
-    if (incoming.destroyed) {
-      outcome = "cancelled";
+
+  get attempts(): number {
+    return this.instance ? 1 : 0;
+  }
+
+  cancel(): void {
+    this.#controller?.abort(new Error("the caller went away"));
+  }
+
+  open(): void {
+    const { outbound, sink, wires } = this.#options;
+    const { upstream, key, pathAndQuery: path, headers } = outbound;
+    const instance = upstream.pick(key);
+    if (!instance) {
+      sink.unanswered({
+        status: 503,
+        detail: `No instance of ${upstream.name} is healthy. \`lab status\` shows why.`,
+        cause: "no instance",
+      });
       return;
     }
-    throw refusalOf(error as Error, upstream.name);
-  } finally {
-    upstream.release(instance, outcome, latencyMs || performance.now() - startedMs);
+    this.instance = instance;
+    const { connectMs, perTryMs } = upstream.policy.timeouts;
+    this.#timer = setTimeout(() => this.#controller?.abort(new Error("timeout")), perTryMs);
+    wires.pools
+      .of(instance, connectMs)
+      .dispatch({ method: "GET", path, headers, upgrade: "websocket" }, this);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+  }
+
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    _status: number,
+    _headers: IncomingHttpHeaders,
+    upstreamSocket: Duplex,
+  ): void {
+    const { socket, head, onSwitch } = this.#options;
+    this.#answered();
+    onSwitch();
+    socket.write(switching((controller.rawHeaders ?? []) as (Buffer | string)[]));
+    if (head.length > 0) {
+      upstreamSocket.write(head);
+    }
+    pipeline(socket, upstreamSocket, socket)
+      // Either end may go without a word; the other one goes with it.
+      .catch(() => undefined)
+      .finally(() => this.#release("success"));
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _headers: IncomingHttpHeaders,
+    statusText = "",
+  ): void {
+    this.#answered();
+    const raw = (controller.rawHeaders ?? []) as (Buffer | string)[];
+    this.#options.sink.head(status, statusText, responseHeaders(raw));
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#options.sink.data(chunk, () => controller.resume())) {
+      controller.pause();
+    }
+  }
+
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    this.#release("success");
+    this.#options.sink.end(trailers);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const { outbound, sink, socket } = this.#options;
+    const isAnswered = this.upstreamMs > 0;
+    this.#answered();
+    this.cause = (error as NodeJS.ErrnoException).code ?? error.message;
+    if (socket.destroyed) {
+      this.#release("cancelled");
+      return;
+    }
+    this.#release("failure");
+    if (isAnswered) {
+      sink.broken();
+      return;
+    }
+    const { name } = outbound.upstream;
+    const { cause } = this;
+    sink.unanswered(
+      cause === "timeout"
+        ? { status: 504, detail: `${name} did not answer in time. Try again in a moment.`, cause }
+        : { status: 502, detail: `An instance of ${name} did not answer (${cause}). Try again.`, cause },
+    );
+  }
+
+  #answered(): void {
+    clearTimeout(this.#timer);
+    this.upstreamMs ||= performance.now() - this.#startedMs;
+  }
+
+  #release(outcome: Outcome): void {
+    this.#options.outbound.upstream.release(this.instance as Instance, outcome, this.upstreamMs);
   }
 }
 
-function refusalOf(error: Error, name: string): RefusedError {
-  const isAnswered = error instanceof errors.SocketError || /bad upgrade/.test(error.message);
-  return new RefusedError(
-    { status: 502, detail: isAnswered ? `${name} takes no WebSocket here.` : `${name} did not answer.` },
-    { cause: error },
-  );
-}
-
-function switching(headers: Record<string, string | string[] | undefined>): string {
-  const lines = Object.entries(headers).flatMap(([name, value]) =>
-    [value ?? []].flat().map((one) => `${name}: ${one}`),
+/** The instance's own consent, with its headers: they are what makes the handshake. */
+function switching(raw: readonly (Buffer | string)[]): string {
+  const lines = raw.flatMap((name, index) =>
+    index % 2 === 0 ? [`${latin1(name)}: ${latin1(raw[index + 1] ?? "")}`] : [],
   );
   return `${["HTTP/1.1 101 Switching Protocols", ...lines].join("\r\n")}\r\n\r\n`;
 }
