@@ -234,3 +234,38 @@ test("a service of which too much fails is let alone, and asked again after a wh
   status = 204;
   await until("it to be asked again", async () => (await client.request(get)).status === 204);
 });
+
+test("five of ten instances die under load, and no more than three of the requests that may be repeated fail", async () => {
+  const dying: Server[] = [];
+  for (let number = 0; number < 10; number++) {
+    const port = await listen((_request, response) => response.writeHead(204).end());
+    if (number < 5) {
+      dying.push(servers.at(-1) as Server);
+    }
+    await register(`i${number}`, port);
+  }
+  await until("the instances to be known", async () => (await client.request(get)).status === 204);
+  let answers = 0;
+  let failures = 0;
+  let isOver = false;
+  const work = async () => {
+    while (!isOver) {
+      await client.request(get).then(
+        () => (answers += 1),
+        () => (failures += 1),
+      );
+    }
+  };
+  const workers = Promise.all(Array.from({ length: 10 }, work));
+  await until("load", () => answers > 500);
+  for (const server of dying) {
+    server.close();
+    server.closeAllConnections();
+  }
+  const before = answers;
+  await until("load without them", () => answers > before + 2000);
+  isOver = true;
+  await workers;
+  // One fails when its three tries are the first that three of the five see.
+  expect(failures).toBeLessThanOrEqual(3);
+});

@@ -175,6 +175,15 @@ test.each(balancingNames)("%s never gives one that was tried, and nothing when a
   }
 });
 
+test("a retry goes to one that has not just failed, while there is one", () => {
+  const { upstream } = upstreamOf(5);
+  send(upstream, 5, (id) => id !== "i4");
+  const first = upstream.pick() as Instance;
+  const second = upstream.pick(undefined, [first]) as Instance;
+  expect([first, second].map(({ endpoint }) => endpoint.id)).toContain("i4");
+  expect(upstream.pick(undefined, [first, second])).toBeDefined();
+});
+
 test("quick failures don't draw the adaptive policy", () => {
   const { upstream } = upstreamOf(10, {
     balancing: "adaptive",

@@ -29,8 +29,8 @@ export interface UpstreamOptions {
   random?: () => number;
 }
 
-/** How often an instance in slow start may give its turn to another one, for one request. */
-const maxYields = 3;
+/** How often the turn may be given to another instance, for one pick. */
+const maxYields = 8;
 const none: readonly InstanceRecord[] = [];
 
 /**
@@ -113,7 +113,8 @@ export class Upstream {
   }
 
   /**
-   * Chooses an instance, and counts a request on it.
+   * Chooses an instance, and counts a request on it. A request that has been tried already goes to one that has not just failed,
+   * if there is one: when several die at once, their first failures show it to all.
    *
    * @param key whose request it is, such as an address; only `ip-hash` asks for it
    * @param tried those that this request has been sent to
@@ -126,7 +127,8 @@ export class Upstream {
     if (instance === undefined) {
       return undefined;
     }
-    if (this.#slow.length > 0 && this.#yields(instance, nowMs)) {
+    const isRetry = tried.length > 0;
+    if ((isRetry || this.#slow.length > 0) && this.#yields(instance, isRetry, nowMs)) {
       instance = this.#yielded(key, tried as readonly InstanceRecord[], instance, nowMs);
     }
     instance.active += 1;
@@ -318,8 +320,11 @@ export class Upstream {
     }
   }
 
-  /** Whether an instance in slow start gives its turn to another one, unless all are. */
-  #yields(instance: InstanceRecord, nowMs: number): boolean {
+  /** Whether an instance gives its turn to another one: for a retry when it has just failed, or in slow start unless all are. */
+  #yields(instance: InstanceRecord, isRetry: boolean, nowMs: number): boolean {
+    if (isRetry && instance.failuresInARow > 0) {
+      return true;
+    }
     return (
       instance.slowSinceMs !== Number.POSITIVE_INFINITY &&
       this.#slow.length < this.#usable.length &&
@@ -340,7 +345,7 @@ export class Upstream {
     for (let yields = 1; yields <= maxYields; yields++) {
       const other = this.#balancer.pick(key, avoid, nowMs);
       chosen = other ?? chosen;
-      if (!other || !this.#yields(other, nowMs)) {
+      if (!other || !this.#yields(other, tried.length > 0, nowMs)) {
         break;
       }
       avoid.push(other);

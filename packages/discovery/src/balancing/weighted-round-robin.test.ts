@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { candidatesOf, prepare } from "../testing/candidates.ts";
+import { candidatesOf, prepare, type TestCandidate } from "../testing/candidates.ts";
 import { endpoints } from "../testing/endpoints.ts";
 import { smoothSchedule } from "./smooth-schedule.ts";
 import { weightedRoundRobin } from "./weighted-round-robin.ts";
@@ -54,11 +54,27 @@ test("a round that would be too long is scaled down, and nobody is left out", ()
   expect(new Set(schedule).size).toBe(20_000);
 });
 
-test("3:1 gives three of four requests to the heavy one, also after another is lost", () => {
-  const balancer = weightedRoundRobin(() => 0.4);
-  const listed = candidatesOf(endpoints(3, (index) => [3, 1, 5][index] as number));
-  prepare(balancer, listed, ({ endpoint }) => endpoint.id !== "i2");
-  const ids = Array.from({ length: 400 }, () => balancer.pick(undefined, [], 0)?.endpoint.id);
-  expect(ids.filter((id) => id === "i0")).toHaveLength(300);
-  expect(ids.filter((id) => id === "i1")).toHaveLength(100);
+test("those who are left keep their shares when others can't be used", () => {
+  fc.assert(
+    fc.property(weights, fc.infiniteStream(fc.boolean()), (all, isUsable) => {
+      const balancer = weightedRoundRobin<TestCandidate>(() => 0.4);
+      const listed = candidatesOf(endpoints(all.length, (index) => all[index] as number));
+      const usable = prepare(balancer, listed, () => isUsable.next().value);
+      const divisor = all.reduce((one, other) => gcd(one, other), 0);
+      const sum = usable.reduce((total, { endpoint }) => total + endpoint.weight / divisor, 0);
+      const counts = new Map<TestCandidate | undefined, number>();
+      for (let pick = 0; pick < sum; pick++) {
+        const candidate = balancer.pick(undefined, [], 0);
+        counts.set(candidate, (counts.get(candidate) ?? 0) + 1);
+      }
+      expect(counts).toEqual(
+        new Map([...counts.keys()].map((key) => [key, (key as TestCandidate).endpoint.weight / divisor])),
+      );
+      expect(counts.size).toBe(usable.length);
+    }),
+  );
 });
+
+function gcd(one: number, other: number): number {
+  return other === 0 ? one : gcd(other, one % other);
+}
