@@ -58,7 +58,7 @@ export class Upstream {
   #isListKnown: boolean;
   #listed: readonly InstanceRecord[] = [];
   #usable: readonly InstanceRecord[] = [];
-  #slow: readonly InstanceRecord[] = [];
+  #slow: InstanceRecord[] = [];
   #slowUntilMs = Number.POSITIVE_INFINITY;
   #isPanic = false;
   /** Whether the list that the balancer has is not the one that it should have. */
@@ -263,18 +263,20 @@ export class Upstream {
 
   #startSlowly(instance: InstanceRecord, nowMs: number): void {
     if (this.#policy.slowStartMs > 0 && instance.isUsable) {
+      if (instance.slowSinceMs === Number.POSITIVE_INFINITY) {
+        this.#slow.push(instance);
+      }
       instance.slowSinceMs = nowMs;
-      this.#slow = [...this.#slow.filter((other) => other !== instance), instance];
       this.#findSlowEnd();
     }
   }
 
-  #endSlowStart(instance: InstanceRecord): void {
-    if (instance.slowSinceMs !== Number.POSITIVE_INFINITY) {
+  #endSlowStart(...instances: readonly InstanceRecord[]): void {
+    for (const instance of instances) {
       instance.slowSinceMs = Number.POSITIVE_INFINITY;
-      this.#slow = this.#slow.filter((other) => other !== instance);
-      this.#findSlowEnd();
     }
+    this.#slow = this.#slow.filter(({ slowSinceMs }) => slowSinceMs !== Number.POSITIVE_INFINITY);
+    this.#findSlowEnd();
   }
 
   #findSlowEnd(): void {
@@ -289,11 +291,11 @@ export class Upstream {
       this.#returned(this.#detector.returnDue(nowMs), "the ejection is over");
     }
     if (nowMs >= this.#slowUntilMs) {
-      for (const instance of this.#slow) {
-        if (nowMs >= instance.slowSinceMs + this.#policy.slowStartMs) {
-          this.#endSlowStart(instance);
-          this.#emit("slow-start-over", instance);
-        }
+      const since = nowMs - this.#policy.slowStartMs;
+      const over = this.#slow.filter(({ slowSinceMs }) => slowSinceMs <= since);
+      this.#endSlowStart(...over);
+      for (const instance of over) {
+        this.#emit("slow-start-over", instance);
       }
     }
     if (this.#isOutdated) {
@@ -405,9 +407,12 @@ export class Upstream {
     instance.contraryProbes = 0;
     instance.isUnhealthy = false;
     instance.why = why;
-    this.#startSlowly(instance, this.#clock());
+    const nowMs = this.#clock();
+    this.#startSlowly(instance, nowMs);
     this.#isOutdated = true;
     this.#emit("healthy", instance, { why });
+    // What failed with it, such as its database, is back as well.
+    this.#returned(this.#detector.pardon(instance, nowMs), why);
   }
 
   #emit(kind: UpstreamEvent["kind"], instance?: InstanceRecord, details?: Record<string, unknown>): void {

@@ -98,6 +98,11 @@ export class OutlierDetector<R extends OutlierRecord> {
     );
   }
 
+  /** Takes one back before its time, if it is ejected. */
+  pardon(record: R, nowMs: number): R[] {
+    return record.ejectedUntilMs === 0 ? [] : this.#return([record], nowMs);
+  }
+
   get #maxEjected(): number {
     return Math.floor(this.#settings.maxEjectedShare * this.#listed);
   }

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "../../../../tests/support/until.ts";
 import type { UpstreamEvent } from "../events.ts";
+import type { Instance } from "../instance.ts";
 import { upstreamPolicySchema } from "../policy.ts";
 import { ListSource } from "../source.ts";
 import { Upstream } from "../upstream.ts";
@@ -63,6 +64,20 @@ test("one bad answer is forgiven, two in a row are not, and a good one brings it
   await until("it to be left out and back", () => kinds("live").includes("healthy"));
   expect(kinds("live")).toEqual(["listed", "unhealthy", "healthy"]);
   expect(stateOf("live")?.state).toBe("slow-start");
+});
+
+test("an ejected instance comes back early when its probes were bad and are good again", async () => {
+  answer = (_request, response) => response.writeHead(503).end();
+  await until("both to be left out", () => kinds("dead").length === 2 && kinds("live").length === 2);
+  // All are out, so all are used.
+  while (!kinds("live").includes("ejected")) {
+    const instance = upstream.pick() as Instance;
+    upstream.release(instance, instance.endpoint.id === "live" ? "failure" : "cancelled", 1);
+  }
+  answer = (_request, response) => response.end("ready");
+  await until("it to be back", () => stateOf("live")?.state === "slow-start");
+  expect(kinds("live").slice(-2)).toEqual(["healthy", "returned"]);
+  expect(stateOf("live")?.why).toBe("/readyz answers again");
 });
 
 test("no answer in time is a bad one", async () => {
