@@ -51,6 +51,11 @@ test("every proxy is measured in every round, and nothing of it is left", async 
     expect(throughput).toBeGreaterThan(0);
     expect(p99).toBeGreaterThan(0);
   }
+  expect(data.processes[1]).toBeGreaterThan(0);
+  expect(data.processes[2]).toBeGreaterThan(0);
+  for (const costs of Object.values(data.picks)) {
+    expect(Object.keys(costs)).toEqual(["10", "100", "1000", "10000"]);
+  }
   expect(await readdir(folder)).toEqual([]);
   expect(processesOf(folder)).toEqual([]);
 });

@@ -1,12 +1,14 @@
 import { mkdtemp } from "node:fs/promises";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import { measurePicks, type PickCosts } from "../../packages/discovery/src/bench.ts";
 import { type ComparisonTools, locateComparisonTools, locateTools } from "../../toolchain/tools.ts";
 import { LabError } from "../errors.ts";
 import { say } from "../output.ts";
 import { type Contestant, startContestants } from "./gateway/contestants.ts";
 import { idleBytesPer1000 } from "./gateway/idle-memory.ts";
 import { bundleGateway } from "./gateway/own-gateway.ts";
+import { measureProcesses, type ProcessCosts } from "./gateway/processes.ts";
 import { type Scene, withScene } from "./gateway/scene.ts";
 import {
   type ContestantName,
@@ -38,12 +40,19 @@ export interface GatewayBenchmarkOptions {
 /** What `lab bench gateway` measures. */
 export interface GatewayBenchmark extends Summary {
   rounds: Round[];
+  /** Of one pick and its release, in nanoseconds, by policy and number of endpoints. */
+  picks: PickCosts;
+  /** Requests a second by the number of processes of the gateway on one port. */
+  processes: ProcessCosts;
   idleMemory: { bytesPer1000Connections: Record<ContestantName, number> };
   settings: GatewayBenchmarkOptions;
   machine: { processor: string; cores: number; memoryBytes: number; kernel: string; node: string };
   /** The folder of the gateway's profile. */
   profileFolder?: string;
 }
+
+/** Numbers of endpoints to pick among. */
+const pickSizes = [10, 100, 1000, 10_000];
 
 /** The tools that it needs besides those of an environment. */
 export const gatewayBenchmarkTools = ["envoy", "nginx", "haproxy", "wrk"] as const;
@@ -76,7 +85,8 @@ async function measure(
   const profileFolder = options.cpuProf ? await mkdtemp(join(tmpdir(), "lab-cpu-prof-")) : undefined;
   const tools = await locateComparisonTools();
   const world = await startWorld(scene, await locateTools(), options.upstreams, people);
-  const contestants = await startContestants(scene, world, tools, await bundleGateway(scene, profileFolder));
+  const program = await bundleGateway(scene, profileFolder);
+  const contestants = await startContestants(scene, world, tools, program);
   say("  warming up");
   for (const contestant of contestants) {
     await load(tools, contestant, options, options.warmUpSeconds, signal);
@@ -91,9 +101,16 @@ async function measure(
     rounds.push(await oneRound(tools, rotated(contestants, rounds.length), options, signal));
     say(`  round ${rounds.length}: ${describeRound(rounds.at(-1) as Round)}`);
   }
+  say("  several processes of the gateway");
+  const processes = await measureProcesses(scene, program, world, options, (contestant, seconds) =>
+    load(tools, contestant, options, seconds, signal),
+  );
+  say("  picks");
   return {
     ...summaryOf(rounds),
     rounds,
+    picks: measurePicks(pickSizes),
+    processes,
     idleMemory: { bytesPer1000Connections },
     settings: options,
     machine: {
@@ -127,6 +144,9 @@ async function load(
   seconds: number,
   signal: AbortSignal,
 ) {
+  if (token && (await answers(url))) {
+    throw new LabError("failed", "bad-sample", `${name} lets everybody in.`, "It must check tokens.");
+  }
   // wrk counts only what is 400 or more as failed.
   if (!(await answers(url, token))) {
     throw new LabError("failed", "bad-sample", `${name} refuses to answer ${url}.`, "Run it again.");

@@ -133,7 +133,7 @@ function gatewayCommand(): Command {
 }
 
 function describeGateway(result: GatewayBenchmark): string {
-  const { ratios, spread, requestsPerSecond, latencyMs, idleMemory, settings, machine, profileFolder } =
+  const { ratios, spread, requestsPerSecond, latencyMs, idleMemory, picks, processes, settings, machine } =
     result;
   const rows = contestantNames.map((name) => {
     const { p50, p99, "p99.9": p999 } = latencyMs[name];
@@ -147,10 +147,16 @@ function describeGateway(result: GatewayBenchmark): string {
       rows,
     ),
     "",
+    table(
+      ["ns a pick, among", ...Object.keys(Object.values(picks)[0] ?? {})],
+      Object.entries(picks).map(([policy, costs]) => [policy, ...Object.values(costs)]),
+    ),
+    "",
+    `The gateway with one process: ${processes[1]} requests/s; with two on the same port: ${processes[2]}.`,
     `Medians of ${settings.rounds} rounds of ${settings.seconds} s each; the ratios are those of the single rounds, with the lowest and the highest.`,
     `One worker each; wrk with one thread and ${settings.connections} connections, each of which waits for its answer before it asks again; instances: ${settings.upstreams}.`,
     `${machine.cores} × ${machine.processor}, Node.js ${machine.node}.`,
-    ...(profileFolder ? [`The gateway's profile is in ${profileFolder}.`] : []),
+    ...(result.profileFolder ? [`The gateway's profile is in ${result.profileFolder}.`] : []),
   ].join("\n");
 }
 

@@ -57,7 +57,10 @@ export async function startGateway(
     executable: process.execPath,
     args: [...profiling, "--enable-source-maps", main],
     environment: environmentOf(world, port, sharedPort),
-    ready: () => answers(`${origin}${askedPath}`, world.people.token),
+    ready: async () =>
+      // Who answers at the shared port may be another one.
+      (await answers(`http://127.0.0.1:${port}/readyz`)) &&
+      (await answers(`${origin}${askedPath}`, world.people.token)),
   });
   return { pid, origin };
 }
