@@ -81,7 +81,7 @@ export class Gateway {
       await this.#options.admission.admit(call);
       const tunnel = new Tunnel({
         outbound: this.#outboundOf(call, null),
-        socket,
+        socket: socket as Socket,
         head,
         sink: this.#sinkOf(call, outgoing),
         wires: this.#options.wires,

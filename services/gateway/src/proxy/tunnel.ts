@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { finished } from "node:stream/promises";
 import type { Instance, Outcome } from "@lab/discovery";
 import type { Dispatcher } from "undici";
 import type { Course, Outbound, Wires } from "./exchange.ts";
@@ -10,7 +11,7 @@ import type { Sink } from "./sink.ts";
 export interface TunnelOptions {
   outbound: Outbound;
   /** The caller's end. */
-  socket: Duplex;
+  socket: Socket;
   /** What the caller has sent already after its request. */
   head: Buffer;
   /** Takes an answer that is no change of protocol. */
@@ -80,10 +81,7 @@ export class Tunnel implements Dispatcher.DispatchHandler, Course {
     if (head.length > 0) {
       upstreamSocket.write(head);
     }
-    pipeline(socket, upstreamSocket, socket)
-      // Either end may go without a word; the other one goes with it.
-      .catch(() => undefined)
-      .finally(() => this.#release("success"));
+    join(socket, upstreamSocket as Socket).finally(() => this.#release("success"));
   }
 
   onResponseStart(
@@ -139,6 +137,15 @@ export class Tunnel implements Dispatcher.DispatchHandler, Course {
   #release(outcome: Outcome): void {
     this.#options.outbound.upstream.release(this.instance as Instance, outcome, this.upstreamMs);
   }
+}
+
+/** Hands on the bytes of both until either ends: half a WebSocket is none. What has come by then still leaves. */
+async function join(one: Socket, other: Socket): Promise<void> {
+  const ended = [one, other].map((socket) => finished(socket, { writable: false }).catch(() => undefined));
+  one.pipe(other).pipe(one);
+  await Promise.race(ended);
+  one.destroySoon();
+  other.destroySoon();
 }
 
 /** The instance's own consent, with its headers: they are what makes the handshake. */
