@@ -31,8 +31,19 @@ const drainStepMs = 50;
  */
 export class FrontDoor {
   readonly #server: Server;
+  /** What Node.js no longer counts among the connections that it can close. */
+  readonly #upgraded = new Set<Duplex>();
 
   constructor({ onRequest, onUpgrade }: FrontDoorOptions) {
+    const onReadable = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      if (!/^chunked$/i.test(incoming.headers["transfer-encoding"] ?? "chunked")) {
+        // A coding that stays on the body when the header does not go on (RFC 9112 §6.1).
+        const detail = "Only chunked is understood as a Transfer-Encoding.";
+        refuse(incoming, outgoing, { status: 501, detail, closes: true });
+      } else {
+        onRequest(incoming, outgoing);
+      }
+    };
     this.#server = createServer({
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: headMs,
@@ -43,9 +54,9 @@ export class FrontDoor {
       // Another one is not for this server, and the request an ordinary one (RFC 9110 §7.8): curl offers h2c by itself.
       shouldUpgradeCallback: isWebSocket,
     })
-      .on("request", onRequest)
+      .on("request", onReadable)
       // Answered when the body is wanted: not before it is known that it will be.
-      .on("checkContinue", onRequest)
+      .on("checkContinue", onReadable)
       .on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) =>
         refuse(incoming, outgoing, {
           status: 417,
@@ -54,7 +65,8 @@ export class FrontDoor {
         }),
       )
       .on("upgrade", (incoming, socket, head) => {
-        socket.on("error", () => socket.destroy());
+        this.#upgraded.add(socket);
+        socket.on("error", () => socket.destroy()).once("close", () => this.#upgraded.delete(socket));
         // Node.js before 24.9 hands all of them on.
         if (isWebSocket(incoming)) {
           onUpgrade(incoming, socket, head);
@@ -91,12 +103,16 @@ export class FrontDoor {
 
   /**
    * Takes connections until the end, so that none is lost that the kernel has already given to this instance; says on each answer
-   * that its connection closes; and closes when none is left, or after a while those that are idle.
+   * that its connection closes; and closes when none is left, or after a while those that are idle, and WebSockets, which would
+   * never end by themselves.
    */
   async close(): Promise<void> {
     const endMs = performance.now() + drainMs;
     while (performance.now() < endMs && (await this.#connections()) > 0) {
       await delay(drainStepMs);
+    }
+    for (const socket of this.#upgraded) {
+      socket.destroy();
     }
     // Right after the event loop has taken what came: the less time passes until the port is closed, the less can come in it.
     await setImmediate();
