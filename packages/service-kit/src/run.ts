@@ -66,7 +66,8 @@ export async function runService<S extends z.ZodObject>(service: Service<S>): Pr
     process.stderr.write(
       error instanceof EnvironmentError ? `${error.message}\n` : `${(error as Error).stack ?? error}\n`,
     );
-    process.exitCode = 1;
+    // What a start that failed halfway has opened would keep the process alive.
+    process.exit(1);
   }
 }
 

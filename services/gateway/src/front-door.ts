@@ -41,7 +41,7 @@ export class FrontDoor {
         const detail = "Only chunked is understood as a Transfer-Encoding.";
         refuse(incoming, outgoing, { status: 501, detail, closes: true });
       } else {
-        onRequest(incoming, outgoing);
+        inTurn(incoming, outgoing, onRequest);
       }
     };
     this.#server = createServer({
@@ -128,6 +128,27 @@ export class FrontDoor {
 
 function isWebSocket({ headers }: IncomingMessage): boolean {
   return /^websocket$/i.test(headers.upgrade ?? "");
+}
+
+/** The answer that each connection waits for. */
+const pending = new WeakMap<Duplex, ServerResponse>();
+
+/**
+ * Requests that were sent without waiting for answers are handled one after the other: what the second reads may be what the first
+ * writes (RFC 9112 §9.3.2).
+ */
+function inTurn(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  handle: FrontDoorOptions["onRequest"],
+): void {
+  const before = pending.get(incoming.socket);
+  pending.set(incoming.socket, outgoing);
+  if (before === undefined || before.closed) {
+    handle(incoming, outgoing);
+  } else {
+    before.once("close", () => handle(incoming, outgoing));
+  }
 }
 
 /** What Node.js could not read as a request, or what did not come. */

@@ -93,18 +93,22 @@ test.each([
 });
 
 test.each<[string, () => Promise<string>, number]>([
-  [
-    "takes none",
-    async () => (await serve((_incoming, outgoing) => outgoing.writeHead(404).end())).origin,
-    502,
-  ],
   ["is not there", async () => "http://127.0.0.1:1", 502],
-  ["hangs", async () => (await serve(() => undefined)).origin, 502],
+  ["hangs", async () => (await serve(() => undefined)).origin, 504],
 ])("a service that %s: the caller hears so, and the connection ends", async (_what, start, status) => {
   const { port, upstream } = await startTestGateway([await start()], { timeouts: { perTryMs: 100 } });
   const { received, closed } = await connectRaw(port, handshake("/api/things"));
   await closed;
   expect(received()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*application/problem\\+json`));
+  expect(upstream.snapshot().instances[0]?.active).toBe(0);
+});
+
+test("a service that takes none: its own answer is the caller's", async () => {
+  const { origin } = await serve((_incoming, outgoing) => outgoing.writeHead(426).end("not here"));
+  const { port, upstream } = await startTestGateway([origin]);
+  const { received, closed } = await connectRaw(port, handshake("/api/things"));
+  await closed;
+  expect(received()).toMatch(/^HTTP\/1\.1 426 [\s\S]*not here/);
   expect(upstream.snapshot().instances[0]?.active).toBe(0);
 });
 
