@@ -21,16 +21,16 @@ export interface RawRequest {
   isSlow?: boolean;
   /** How many final answers are waited for. */
   answers: number;
+  /** How long they are waited for. */
+  withinMs?: number;
   /** The answers are to HEAD. */
   isHead?: boolean;
 }
 
-const withinMs = 2000;
-
 /** Sends bytes over a connection of its own, and waits for the answers, or until the other side has closed. */
 export async function exchange(
   port: number,
-  { parts, after, isSlow = false, answers: wanted, isHead = false }: RawRequest,
+  { parts, after, isSlow = false, answers: wanted, withinMs = 2000, isHead = false }: RawRequest,
 ): Promise<RawExchange> {
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
   // A side that has refused what it read of a request may reset the connection while the rest is sent.

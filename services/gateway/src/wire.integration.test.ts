@@ -87,3 +87,22 @@ test("the first part of a large body reaches the instance before the last is sen
     expect([name, statuses, upstream.requests[0]?.body.length]).toEqual([name, [200], 200_000]);
   }
 });
+
+test.each([
+  { what: "the head of a request", start: "GET /api/things HTTP/1.1\r\nHost: shop\r\n" },
+  {
+    what: "a small body",
+    start:
+      "POST /api/things HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer <token>\r\nContent-Length: 5\r\n\r\nhe",
+  },
+])("$what that does not go on is refused in time, and no instance hears of it", async ({ start }) => {
+  const { port, upstream } = sides.gateway;
+  upstream.expectNothing();
+  const parts = [start.replace("<token>", token)];
+  const { statuses, isClosed } = await exchange(port, { parts, answers: 2, withinMs: 30_000 });
+  expect({ statuses, isClosed, received: upstream.received() }).toEqual({
+    statuses: [408],
+    isClosed: true,
+    received: "",
+  });
+});
