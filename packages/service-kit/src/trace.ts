@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 
 /** Where in a trace a request is (https://www.w3.org/TR/trace-context/). */
 export interface Trace {
@@ -12,11 +12,20 @@ const header = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9
 
 /** Goes on with the trace of a `traceparent` header, or begins one where there is none that can be read. */
 export function continueTrace(traceparent: string | undefined): Trace {
-  const [, traceId = randomHex(), flags = "01"] = header.exec(traceparent ?? "") ?? [];
-  return { traceId, traceparent: `00-${traceId}-${randomHex().slice(16)}-${flags}` };
+  const [, traceId = randomHex(16), flags = "01"] =
+    (traceparent === undefined ? undefined : header.exec(traceparent)) ?? [];
+  return { traceId, traceparent: `00-${traceId}-${randomHex(8)}-${flags}` };
 }
 
-/** 32 digits, never all 0. `randomUUID` keeps a store of random bytes, where `randomBytes` asks for them each time. */
-function randomHex(): string {
-  return randomUUID().replaceAll("-", "");
+const store = Buffer.alloc(8192);
+let used = store.length;
+
+/** Random bytes as hexadecimal digits. Each request wants some, and to ask for a few costs as much as to ask for many. */
+function randomHex(bytes: number): string {
+  if (used + bytes > store.length) {
+    randomFillSync(store);
+    used = 0;
+  }
+  used += bytes;
+  return store.toString("hex", used - bytes, used);
 }

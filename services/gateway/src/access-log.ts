@@ -4,7 +4,7 @@ import { pino } from "pino";
 type Environment = Parameters<typeof createLogger>[0];
 
 /** Lines are written together: one at a time would cost a system call for each request. */
-const bufferBytes = 4096;
+const bufferBytes = 65_536;
 const flushMs = 100;
 
 /** Where the line of each request goes; it may be written up to 100 ms later. */
