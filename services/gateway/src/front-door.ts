@@ -37,9 +37,9 @@ export class FrontDoor {
   constructor({ onRequest, onUpgrade }: FrontDoorOptions) {
     const onReadable = (incoming: IncomingMessage, outgoing: ServerResponse) => {
       if (!/^chunked$/i.test(incoming.headers["transfer-encoding"] ?? "chunked")) {
-        // A coding that stays on the body when the header does not go on (RFC 9112 §6.1).
+        // The header does not go on, but its coding would stay on the body. And Node.js notices only behind the head.
         const detail = "Only chunked is understood as a Transfer-Encoding.";
-        refuse(incoming, outgoing, { status: 501, detail, closes: true });
+        refuse(incoming, outgoing, { status: 400, detail, closes: true });
       } else {
         inTurn(incoming, outgoing, onRequest);
       }
