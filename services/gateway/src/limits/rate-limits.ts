@@ -84,11 +84,11 @@ export class RateLimits {
   }
 
   async #ask(kind: Kind, key: string): Promise<Verdict | undefined> {
+    if (this.#pausedUntilMs > performance.now()) {
+      return this.#whenDown();
+    }
     const size = this.#sizes[kind];
     try {
-      if (this.#pausedUntilMs > performance.now()) {
-        return this.#whenDown();
-      }
       const { remainingPoints, msBeforeNext } = await this.#limiters[kind].consume(key, size);
       return this.#lend(kind, key, size, remainingPoints, msBeforeNext);
     } catch (error) {
@@ -170,7 +170,8 @@ function leaseSize(limit: number): number {
 function limiter(redis: Redis, kind: Kind, { limit, windowSeconds }: Settings[Kind]): RateLimiterRedis {
   return new RateLimiterRedis({
     storeClient: redis,
-    keyPrefix: `gateway:rate:${kind}`,
+    // Another limit is another count: what was taken at once of a large one would use up a small one.
+    keyPrefix: `gateway:rate:${kind}:${limit}:${windowSeconds}`,
     points: limit,
     duration: windowSeconds,
     rejectIfRedisNotReady: true,
