@@ -1,4 +1,4 @@
-import { type IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingHttpHeaders, type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Logger, loggedPath } from "@lab/service-kit";
@@ -116,7 +116,7 @@ export class Gateway {
     const { cache } = this.#state;
     if (incoming.method === "GET" && body === null && incoming.headers.range === undefined) {
       cache.answer({
-        request: { method: "GET", url: call.target.pathAndQuery, headers: incoming.headers },
+        request: { method: "GET", url: call.target.pathAndQuery, headers: headersOf(call) },
         hasToken: call.identity !== undefined,
         caller: sink,
         send: (to, validators) =>
@@ -260,6 +260,11 @@ export class Gateway {
       "request",
     );
   }
+}
+
+/** As they are, but with the host that counts (RFC 9112 §3.2.2). */
+function headersOf({ incoming: { headers }, target: { authority } }: Call): IncomingHttpHeaders {
+  return authority === undefined ? headers : { ...headers, host: authority };
 }
 
 /** An outbound with conditions in place of the caller's. */
