@@ -1,5 +1,7 @@
 import ansis from "ansis";
 import { Command, Option } from "commander";
+import { describeGatewayChaos, summaryOf as summaryOfGateway } from "../chaos/gateway/report.ts";
+import { chaosGateway, type GatewayChaosOptions } from "../chaos/gateway.ts";
 import { type ChaosReport, chaosOrders } from "../chaos/orders.ts";
 import { type Target, targets } from "../chaos/schedule.ts";
 import { faults } from "../chaos/tally.ts";
@@ -7,7 +9,7 @@ import { exitCodes, LabError } from "../errors.ts";
 import { interruptible } from "../interruptible.ts";
 import { printResult, seconds, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
-import { stackOf, wantsJson } from "./options.ts";
+import { stackOf, wantsJson, wholeNumber } from "./options.ts";
 
 interface OrdersOptions {
   orders: number;
@@ -23,30 +25,33 @@ interface OrdersOptions {
 const stoppable = ["payment", "notification"] as const;
 
 export function chaosCommand(): Command {
-  return new Command("chaos").description("break things on purpose, and count what is lost").addCommand(
-    new Command("orders")
-      .description("kill -9 servers and services while orders flow; then count orders, charges and mails")
-      .option("--orders <count>", "how many orders are posted", Number, 300)
-      .option("--customers <count>", "how many customers post them, each one after another", Number, 16)
-      .option("--seed <number>", "of the order and the moments of the kills", Number, 1)
-      .option("--targets <names>", `what is killed, by commas: ${targets.join(",")} (default: all)`)
-      .option("--no-kills", "kill nothing")
-      .addOption(
-        new Option(
-          "--while-down <names>",
-          `kill nothing; post while these services are stopped: ${stoppable.join(",")}`,
-        ).conflicts("targets"),
-      )
-      .option(
-        "--patience <seconds>",
-        "how long nothing may change before what is missing is lost",
-        Number,
-        60,
-      )
-      .option("--json", "print the result as JSON")
-      .addHelpText(
-        "after",
-        `
+  return new Command("chaos")
+    .description("break things on purpose, and count what is lost")
+    .addCommand(gatewayCommand())
+    .addCommand(
+      new Command("orders")
+        .description("kill -9 servers and services while orders flow; then count orders, charges and mails")
+        .option("--orders <count>", "how many orders are posted", Number, 300)
+        .option("--customers <count>", "how many customers post them, each one after another", Number, 16)
+        .option("--seed <number>", "of the order and the moments of the kills", Number, 1)
+        .option("--targets <names>", `what is killed, by commas: ${targets.join(",")} (default: all)`)
+        .option("--no-kills", "kill nothing")
+        .addOption(
+          new Option(
+            "--while-down <names>",
+            `kill nothing; post while these services are stopped: ${stoppable.join(",")}`,
+          ).conflicts("targets"),
+        )
+        .option(
+          "--patience <seconds>",
+          "how long nothing may change before what is missing is lost",
+          Number,
+          60,
+        )
+        .option("--json", "print the result as JSON")
+        .addHelpText(
+          "after",
+          `
 Counts come from MySQL, the payment provider's ledger and the mail sink. Exit code 4 when not all orders are accepted, or one
 is lost, charged twice, notified twice, out of order or never finished. A mail that is delivered again and known by its Message-ID is
 stored once: such repeats are counted, and no fault.
@@ -55,21 +60,54 @@ Examples:
   lab chaos orders --orders 1000 --seed 7
   lab chaos orders --targets mysql,payment
   lab chaos orders --orders 1000 --while-down payment,notification`,
-      )
-      .action(async (options: OrdersOptions, command: Command) => {
-        const chosen = readOptions(options);
-        const stack = stackOf(command);
-        const outputs = await outputsOf(stack);
-        const report = await interruptible(
-          (signal) => chaosOrders(stack, outputs, chosen, signal),
-          "what was stopped runs again, and ./lab up starts what was killed",
-        );
-        printResult(wantsJson(command), summaryOf(report), () => describe(report));
-        if (!report.holds) {
-          process.exitCode = exitCodes.failed;
-        }
-      }),
-  );
+        )
+        .action(async (options: OrdersOptions, command: Command) => {
+          const chosen = readOptions(options);
+          const stack = stackOf(command);
+          const outputs = await outputsOf(stack);
+          const report = await interruptible(
+            (signal) => chaosOrders(stack, outputs, chosen, signal),
+            "what was stopped runs again, and ./lab up starts what was killed",
+          );
+          printResult(wantsJson(command), summaryOf(report), () => describe(report));
+          if (!report.holds) {
+            process.exitCode = exitCodes.failed;
+          }
+        }),
+    );
+}
+
+function gatewayCommand(): Command {
+  return new Command("gateway")
+    .description("stop, start, kill and deploy instances under users; then count the requests that failed")
+    .option("--users <n>", "users at once, each with connections of their own", wholeNumber(1, 1000), 100)
+    .option("--seconds <s>", "how long things go on happening", wholeNumber(5, 86_400), 300)
+    .option("--seed <number>", "of what happens to whom, and of what users do", wholeNumber(0, 2 ** 31), 1)
+    .option("--json", "print the result as JSON")
+    .addHelpText(
+      "after",
+      `
+The gateway and the services behind the shop's front get two instances each for it. Users read products, carts and orders, fill carts
+and place orders, all through the public port. A kill -9 may cost a few requests: those on a connection to the gateway that was
+killed, and those under way on a service's instance that must not be carried out twice. They are counted by kill. Exit code 4 when
+any other request fails.
+
+Examples:
+  lab chaos gateway
+  lab chaos gateway --users 30 --seconds 60 --seed 7`,
+    )
+    .action(async ({ users, seconds, seed }: GatewayChaosOptions, command: Command) => {
+      const stack = stackOf(command);
+      const outputs = await outputsOf(stack);
+      const report = await interruptible(
+        (signal) => chaosGateway(stack, outputs, { users, seconds, seed }, signal),
+        "every job has its instances and its version of before",
+      );
+      printResult(wantsJson(command), summaryOfGateway(report), () => describeGatewayChaos(report));
+      if (!report.holds) {
+        process.exitCode = exitCodes.failed;
+      }
+    });
 }
 
 function readOptions(options: OrdersOptions) {

@@ -1,18 +1,29 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type BalancingName, balancingNames } from "../../packages/discovery/src/policy.ts";
+import {
+  compareGatewayEnvoy,
+  type GatewayEnvoyOptions,
+  gatewayEnvoyTools,
+  killAfterSeconds,
+} from "../compare/gateway-envoy/compare.ts";
+import { describeGatewayEnvoy } from "../compare/gateway-envoy/report.ts";
 import { compareMonolith } from "../compare/monolith/compare.ts";
 import { routes } from "../compare/monolith/probes.ts";
 import { describeMonolith } from "../compare/monolith/report.ts";
 import { type ChainName, chains, compareSyncAsync, type SyncAsyncReport } from "../compare/sync-async.ts";
+import { exitCodes, LabError } from "../errors.ts";
 import { interruptible } from "../interruptible.ts";
 import { printResult, say, table } from "../output.ts";
 import { outputsOf } from "../outputs.ts";
+import { installMissingTools } from "../tool-progress.ts";
 import { stackOf, wantsJson, wholeNumber } from "./options.ts";
 
 export function compareCommand(): Command {
   return new Command("compare")
     .description("run two ways to do the same side by side, and show what each costs")
     .addCommand(syncAsyncCommand())
-    .addCommand(monolithCommand());
+    .addCommand(monolithCommand())
+    .addCommand(gatewayEnvoyCommand());
 }
 
 function syncAsyncCommand(): Command {
@@ -77,6 +88,69 @@ function monolithCommand(): Command {
       );
       printResult(wantsJson(command), result, () => describeMonolith(result));
     });
+}
+
+function gatewayEnvoyCommand(): Command {
+  return new Command("gateway-envoy")
+    .description(
+      "kill instances behind the gateway and behind Envoy, set alike and as Envoy comes, and count failed requests",
+    )
+    .option("--instances <n>", "instances behind the proxies", wholeNumber(2, 15), 10)
+    .option("--dead <n>", "how many of them are killed at once", wholeNumber(1, 14), 5)
+    .option(
+      "--seconds <s>",
+      `how long the load lasts; instances die after ${killAfterSeconds} s`,
+      wholeNumber(killAfterSeconds + 2, 600),
+      10,
+    )
+    .option("--rate <n>", "requests a second, for each proxy", wholeNumber(10, 2000), 200)
+    .option(
+      "--bare <policies>",
+      `gateways besides that only balance, by commas, ${mostBare} at most: ${balancingNames.join(",")}`,
+      balancingNamesIn,
+      [],
+    )
+    .option("--json", "print the result as JSON")
+    .addHelpText(
+      "after",
+      `
+Everything runs by itself and is gone afterwards; no stack is needed. Consul's checks are off, so that what helps is what the
+proxies notice themselves. Gateways that only balance show what balancing alone does: an instance that fails at once has the fewest
+connections. Exit code 4 when 1 % or more of the gateway's requests fail once a second has passed.
+
+Examples:
+  lab compare gateway-envoy
+  lab compare gateway-envoy --bare round-robin,power-of-two,least-connections`,
+    )
+    .action(async (options: GatewayEnvoyOptions & { json?: boolean }, command: Command) => {
+      const { json: _json, ...settings } = options;
+      if (settings.dead >= settings.instances) {
+        throw new LabError(
+          "usage",
+          "compare-options",
+          "--dead takes fewer than all --instances.",
+          "lab compare gateway-envoy --help",
+        );
+      }
+      await installMissingTools();
+      await installMissingTools({ names: gatewayEnvoyTools });
+      const result = await interruptible((signal) => compareGatewayEnvoy(settings, signal));
+      printResult(wantsJson(command), result, () => describeGatewayEnvoy(result));
+      if (!result.holds) {
+        process.exitCode = exitCodes.failed;
+      }
+    });
+}
+
+/** As many as the scene has ports for. */
+const mostBare = 3;
+
+function balancingNamesIn(text: string): BalancingName[] {
+  const names = [...new Set(text.split(","))];
+  if (names.length > mostBare || !names.every((name) => balancingNames.includes(name as BalancingName))) {
+    throw new InvalidArgumentError(`It takes up to ${mostBare} of ${balancingNames.join(", ")}.`);
+  }
+  return names as BalancingName[];
 }
 
 const titles: Record<ChainName, string> = { async: "by the queue", sync: "by calls" };

@@ -41,6 +41,7 @@ export async function bundleGateway(scene: Scene, profileFolder?: string): Promi
  * Starts a process of the gateway with everything on, and its access log in a file.
  *
  * @param sharedPort the port that it shares with others
+ * @param upstream its policies of instances where they differ from its defaults
  */
 export async function startGateway(
   scene: Scene,
@@ -48,6 +49,7 @@ export async function startGateway(
   world: World,
   sharedPort: number,
   name = "gateway",
+  upstream: object = {},
 ): Promise<GatewayProcess> {
   const port = scene.port();
   const origin = `http://127.0.0.1:${sharedPort}`;
@@ -56,7 +58,7 @@ export async function startGateway(
     name,
     executable: process.execPath,
     args: [...profiling, "--enable-source-maps", main],
-    environment: environmentOf(world, port, sharedPort),
+    environment: environmentOf(world, port, sharedPort, upstream),
     ready: async () =>
       // Who answers at the shared port may be another one.
       (await answers(`http://127.0.0.1:${port}/readyz`)) &&
@@ -69,6 +71,7 @@ function environmentOf(
   { consulUrl, redis, people }: World,
   port: number,
   sharedPort: number,
+  upstream: object,
 ): Record<string, string> {
   return {
     SERVICE_NAME: "gateway",
@@ -80,7 +83,7 @@ function environmentOf(
     GATEWAY_PORT: String(sharedPort),
     CONSUL_URL: consulUrl,
     ROUTES: JSON.stringify([{ prefix: "/api/products", service: "product" }]),
-    POLICIES: JSON.stringify(policies),
+    POLICIES: JSON.stringify({ ...policies, upstream }),
     JWT_ISSUER: people.issuer,
     JWT_AUDIENCE: people.audience,
     JWKS_SERVICE: "user",

@@ -11,6 +11,8 @@ import type { Scene } from "./scene.ts";
 export interface World {
   /** The instances of the service `product`, which Consul knows. */
   upstreamPorts: number[];
+  /** Their processes, in the same order. */
+  upstreamPids: number[];
   consulUrl: string;
   redis: { port: number; user: string; password: string };
   people: People;
@@ -33,25 +35,34 @@ export const askedPath = "/api/products/1";
 
 const programs = join(import.meta.dirname, "programs");
 
-/** Starts the instances, and what the gateway needs to work. */
+/**
+ * Starts the instances, and what the gateway needs to work.
+ *
+ * @param checkInterval how often Consul looks after the instances
+ * @param takesMs how long they take to answer
+ */
 export async function startWorld(
   scene: Scene,
   tools: Tools,
   upstreams: number,
   people: People & { port: number },
+  { checkInterval = "5s", takesMs = 0 } = {},
 ): Promise<World> {
   const upstreamPorts: number[] = [];
+  const upstreamPids: number[] = [];
   for (let index = 0; index < upstreams; index++) {
     const port = scene.port();
-    await startProgram(scene, "upstream", port, {}, `upstream-${index}`);
+    upstreamPids.push(
+      await startProgram(scene, "upstream", port, { TAKES_MS: String(takesMs) }, `upstream-${index}`),
+    );
     upstreamPorts.push(port);
   }
   const consulUrl = await startConsul(scene, tools);
   for (const port of upstreamPorts) {
-    await register(consulUrl, "product", port);
+    await register(consulUrl, "product", port, checkInterval);
   }
-  await register(consulUrl, "user", people.port);
-  return { upstreamPorts, consulUrl, redis: await startRedis(scene, tools), people };
+  await register(consulUrl, "user", people.port, checkInterval);
+  return { upstreamPorts, upstreamPids, consulUrl, redis: await startRedis(scene, tools), people };
 }
 
 /** Starts one of the programs beside this file as a process of its own. */
@@ -140,7 +151,12 @@ async function startConsul(scene: Scene, { consul }: Tools): Promise<string> {
   return url;
 }
 
-async function register(consulUrl: string, service: string, port: number): Promise<void> {
+async function register(
+  consulUrl: string,
+  service: string,
+  port: number,
+  checkInterval: string,
+): Promise<void> {
   const url = `${consulUrl}/v1/agent/service/register`;
   const response = await fetch(url, {
     method: "PUT",
@@ -149,7 +165,12 @@ async function register(consulUrl: string, service: string, port: number): Promi
       Name: service,
       Address: "127.0.0.1",
       Port: port,
-      Check: { HTTP: `http://127.0.0.1:${port}/readyz`, Interval: "5s", Timeout: "2s", Status: "passing" },
+      Check: {
+        HTTP: `http://127.0.0.1:${port}/readyz`,
+        Interval: checkInterval,
+        Timeout: "2s",
+        Status: "passing",
+      },
     }),
   });
   if (!response.ok) {

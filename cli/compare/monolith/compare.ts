@@ -2,20 +2,15 @@ import { request } from "undici";
 import { ServiceWatch } from "../../../packages/discovery/src/watch.ts";
 import { cleanUp } from "../../clean-up.ts";
 import { type Instance, instancesOf } from "../../cluster.ts";
+import { deployChange } from "../../deploy-change.ts";
 import { refuseUnhealthy } from "../../healthy.ts";
-import {
-  isDeployed,
-  type RegisteredJob,
-  readJob,
-  registerJob,
-  runningAllocations,
-} from "../../nomad-jobs.ts";
+import { unchanged } from "../../job-change.ts";
+import { type RegisteredJob, readJob, registerJob } from "../../nomad-jobs.ts";
 import { type Outputs, outputsOf } from "../../outputs.ts";
 import { poll } from "../../poll.ts";
 import { scaleJobs } from "../../scaling.ts";
 import { type CurrentToken, type Person, ShopClient } from "../../shop-client.ts";
 import { environmentFrom, type Stack } from "../../stack.ts";
-import { changed, unchanged } from "./change.ts";
 import { type Footprint, footprintOf, pidOf } from "./footprint.ts";
 import type { Outage } from "./outage.ts";
 import { Probes, routes } from "./probes.ts";
@@ -176,19 +171,9 @@ class Bench {
   }
 
   async #deploy(before: RegisteredJob, target: Target): Promise<Deployment> {
-    const outputs = this.#outputs;
     const { job, parts } = target;
     const { signal } = this.#options;
-    const noticed = await this.#watched(target, async () => {
-      const version = changed(before, new Date().toISOString());
-      const index = await registerJob(outputs, version);
-      const wanted = version.specification.TaskGroups.reduce((sum, { Count }) => sum + Count, 0);
-      const isDone = async () =>
-        (await isDeployed(outputs, job, index)) && (await runningAllocations(outputs, job)).length === wanted
-          ? true
-          : undefined;
-      await poll(`the new version of ${job} to be deployed`, isDone, { signal });
-    });
+    const noticed = await this.#watched(target, () => deployChange(this.#outputs, before, signal));
     const { bundleBytes } = this.#footprintOf(await this.#firstOf(job));
     return { ...noticed, parts: [...parts], bundleBytes };
   }

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 
-/** An instance that the proxies have before them: it answers anything with a small document, and does nothing else. */
+/** An instance that the proxies have before them: it answers anything with a small document, and does nothing else, for a while if it is to. */
 const body = JSON.stringify({
   id: 1,
   name: "Notebook, A5, dotted, 192 pages",
@@ -10,7 +10,14 @@ const body = JSON.stringify({
 });
 const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
 
+const takesMs = Number(process.env.TAKES_MS ?? 0);
+
 createServer((request, response) => {
   request.resume();
-  response.writeHead(200, headers).end(body);
+  const answer = () => response.writeHead(200, headers).end(body);
+  if (takesMs > 0) {
+    setTimeout(answer, takesMs);
+  } else {
+    answer();
+  }
 }).listen(Number(process.env.PORT), "127.0.0.1");

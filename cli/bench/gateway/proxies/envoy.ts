@@ -10,6 +10,12 @@ export interface EnvoyWork {
   accessLog: string;
 }
 
+/** What Envoy does where instances fail, besides what it does by itself: laid over its cluster and its route. */
+export interface EnvoyCare {
+  cluster: object;
+  route?: object;
+}
+
 /** The gateway hands trailers on; Envoy does when it is told to. */
 const http_protocol_options = { enable_trailers: true };
 
@@ -19,15 +25,20 @@ type Extension = { name: string; typed_config: { "@type": string; [setting: stri
  * Envoy in front of instances, to be started with one worker (`envoyArguments`).
  *
  * @param work what it does besides; nothing by default
+ * @param care what it does where instances fail; with work that of the gateway's passive health by default, without it nothing
  */
-export function envoyConfiguration({ port, upstreamPorts }: PlainProxy, work?: EnvoyWork): object {
+export function envoyConfiguration(
+  { port, upstreamPorts }: PlainProxy,
+  work?: EnvoyWork,
+  care: EnvoyCare = { cluster: work ? { outlier_detection: outlierDetection } : {} },
+): object {
   return {
     static_resources: {
       listeners: [
         {
           name: "entry",
           address: loopback(port),
-          filter_chains: [{ filters: [connectionManager(work)] }],
+          filter_chains: [{ filters: [connectionManager(work, care)] }],
         },
       ],
       clusters: [
@@ -42,15 +53,6 @@ export function envoyConfiguration({ port, upstreamPorts }: PlainProxy, work?: E
               explicit_http_config: { http_protocol_options },
             },
           },
-          ...(work && {
-            outlier_detection: {
-              consecutive_5xx: 3,
-              interval: "1s",
-              base_ejection_time: "5s",
-              max_ejection_time: "60s",
-              max_ejection_percent: 70,
-            },
-          }),
           load_assignment: {
             cluster_name: "instances",
             endpoints: [
@@ -61,18 +63,28 @@ export function envoyConfiguration({ port, upstreamPorts }: PlainProxy, work?: E
               },
             ],
           },
+          ...care.cluster,
         },
       ],
     },
   };
 }
 
+/** Of the gateway's default policies. */
+export const outlierDetection = {
+  consecutive_5xx: 3,
+  interval: "1s",
+  base_ejection_time: "5s",
+  max_ejection_time: "60s",
+  max_ejection_percent: 70,
+};
+
 /** How Envoy is started with a configuration of one worker. */
 export function envoyArguments(file: string): string[] {
   return ["-c", file, "--concurrency", "1", "--disable-hot-restart", "-l", "warning"];
 }
 
-function connectionManager(work?: EnvoyWork): Extension {
+function connectionManager(work: EnvoyWork | undefined, { route }: EnvoyCare): Extension {
   return extension(
     "envoy.filters.network.http_connection_manager",
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -84,7 +96,7 @@ function connectionManager(work?: EnvoyWork): Extension {
           {
             name: "all",
             domains: ["*"],
-            routes: [{ match: { prefix: "/" }, route: { cluster: "instances" } }],
+            routes: [{ match: { prefix: "/" }, route: { cluster: "instances", ...route } }],
           },
         ],
       },

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { RegisteredJob } from "../../nomad-jobs.ts";
-import { changed, unchanged } from "./change.ts";
+import { changed, unchanged } from "./job-change.ts";
+import type { RegisteredJob } from "./nomad-jobs.ts";
 
 const job: RegisteredJob = {
   specification: {

@@ -1,4 +1,4 @@
-import type { RegisteredJob } from "../../nomad-jobs.ts";
+import type { RegisteredJob } from "./nomad-jobs.ts";
 
 /** Nomad exchanges the instances of a job of which anything changes that their tasks can see, as this. */
 const mark = "changed-by-lab-compare";
