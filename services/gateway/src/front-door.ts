@@ -24,6 +24,9 @@ const takenStepMs = 100;
 /** How long callers have to hear that their connections end, before those that are idle are closed. */
 const drainMs = 2000;
 const drainStepMs = 50;
+/** A port to which nobody connects for so long has nothing in its queue. Below the second after which attempts are repeated. */
+const quietMs = 20;
+const emptyMs = 900;
 
 /**
  * The public port. Several instances of the gateway may share it (`SO_REUSEPORT`): the kernel gives each new connection to one of
@@ -114,9 +117,28 @@ export class FrontDoor {
     for (const socket of this.#upgraded) {
       socket.destroy();
     }
-    // Right after the event loop has taken what came: the less time passes until the port is closed, the less can come in it.
-    await setImmediate();
+    await this.#emptyQueue();
     await closeServer(this.#server);
+  }
+
+  /**
+   * Waits until no connection is in the port's queue: Linux resets those that are there when it closes, and Node.js takes one in each turn of
+   * its loop. With a queue of one the kernel drops further attempts to connect; their callers repeat them a second later, and find the
+   * other gateway then.
+   */
+  async #emptyQueue(): Promise<void> {
+    // Node.js has no public way to listen again with another backlog.
+    (this.#server as Server & { _handle?: { listen?(backlog: number): number } })._handle?.listen?.(0);
+    const endMs = performance.now() + emptyMs;
+    let takenMs = performance.now();
+    this.#server.on("connection", () => {
+      takenMs = performance.now();
+    });
+    while (performance.now() < endMs && performance.now() - takenMs < quietMs) {
+      await delay(quietMs / 4);
+      // Only after the loop has looked for connections does it count that none has come.
+      await setImmediate();
+    }
   }
 
   #connections(): Promise<number> {
