@@ -136,6 +136,26 @@ test("a door that closes while hundreds come in each second loses no more than a
   expect(lost).toBeLessThanOrEqual(callers);
 });
 
+test("a door that closes takes all who came while it had no processor", async () => {
+  const { door } = await openDoor();
+  const callers = 40;
+  const [begin, connected] = [0, 1];
+  const shared = new Int32Array(new SharedArrayBuffer(8));
+  const rush = new Worker(new URL("./testing/rush.ts", import.meta.url), {
+    workerData: { port: door.port, callers, shared },
+  });
+  onTestFinished(() => void rush.terminate());
+  await once(rush, "online");
+  const answered = once(rush, "message");
+  Atomics.store(shared, begin, 1);
+  Atomics.notify(shared, begin);
+  for (let count = 0; count < callers; count = Atomics.load(shared, connected)) {
+    expect(Atomics.wait(shared, connected, count, 10_000)).not.toBe("timed-out");
+  }
+  await door.close();
+  expect(await answered).toEqual([callers]);
+});
+
 test("a door that closes ends connections that are kept, and WebSockets", async () => {
   const opened = Promise.withResolvers<Duplex>();
   const door = new FrontDoor({
