@@ -20,6 +20,8 @@ export function openAccessLog(environment: Environment): AccessLog {
     fd: 1,
     sync: false,
     minLength: bufferBytes,
+    // It wants to be able to write more at a time than it waits for.
+    maxWrite: 2 * bufferBytes,
     periodicFlush: flushMs,
   });
   return { log: createLogger(environment, destination), close: () => destination.flushSync() };
