@@ -36,8 +36,6 @@ export class FrontDoor {
   readonly #server: Server;
   /** What Node.js no longer counts among the connections that it can close. */
   readonly #upgraded = new Set<Duplex>();
-  /** How many connections it has taken. */
-  #taken = 0;
 
   constructor({ onRequest, onUpgrade }: FrontDoorOptions) {
     const onReadable = (incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -78,9 +76,6 @@ export class FrontDoor {
         } else {
           refuseSocket(socket, { status: 400, detail: "Only WebSocket is a protocol to go on with." });
         }
-      })
-      .on("connection", () => {
-        this.#taken += 1;
       })
       .on("clientError", onClientError);
   }
