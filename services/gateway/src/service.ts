@@ -71,12 +71,6 @@ type Environment = z.infer<typeof environment>;
 /** How long Redis may take to count a request, before it counts as away. */
 const commandTimeoutMs = 250;
 
-/**
- * Says that `Gateway` answers by itself. Node's own class, since @hono/node-server puts a quicker one in its place, whose answers are
- * sent without a look at this header.
- */
-const alreadySent = new Response(null, { headers: { "x-hono-already-sent": "true" } });
-
 export const service = defineService({ environment, start });
 
 async function start({ environment, log, isStopping }: Context<Environment>): Promise<Running> {
@@ -227,16 +221,11 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   const front = new Hono<{ Bindings: HttpBindings }>();
   front.route("/", apiDocs(upstreams.values()));
   front.all("*", (c) => app.fetch(c.req.raw, c.env));
+  const own = getRequestListener(front.fetch as Parameters<typeof getRequestListener>[0]);
   const door = new FrontDoor({
-    onRequest: getRequestListener((request, bindings) => {
-      const { incoming, outgoing } = bindings as HttpBindings;
-      if (!isForService(request.url)) {
-        return front.fetch(request, bindings as HttpBindings);
-      }
-      // Not by a handler: of what one gives for HEAD, Hono makes an answer of its own.
-      gateway.handle(incoming, outgoing);
-      return alreadySent;
-    }),
+    // Requests for services go past Hono: it would make Fetch's objects for each, and an answer of its own for HEAD.
+    onRequest: (incoming, outgoing) =>
+      forService.test(incoming.url ?? "") ? gateway.handle(incoming, outgoing) : own(incoming, outgoing),
     onUpgrade: (incoming, socket, head) => void gateway.upgrade(incoming, socket, head),
   });
   await door.listen(environment.GATEWAY_PORT, environment.HOST);
@@ -256,7 +245,5 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   };
 }
 
-/** Whether the path of a whole URL is one that services answer. */
-function isForService(url: string): boolean {
-  return url.startsWith("/api/", url.indexOf("/", url.indexOf("://") + "://".length));
-}
+/** The target of a request for a service, in origin or in absolute form (RFC 9112 §3.2). */
+const forService = /^(https?:\/\/[^/?]*)?\/api([/?]|$)/i;
