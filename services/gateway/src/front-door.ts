@@ -152,8 +152,8 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
   return /^websocket$/i.test(headers.upgrade ?? "");
 }
 
-/** The answer that each connection waits for. */
-const pending = new WeakMap<Duplex, ServerResponse>();
+/** On a connection: the answer that it waits for, or has had last. */
+const lastAnswer = Symbol("the last answer");
 
 /**
  * Requests that were sent without waiting for answers are handled one after the other: what the second reads may be what the first
@@ -164,8 +164,9 @@ function inTurn(
   outgoing: ServerResponse,
   handle: FrontDoorOptions["onRequest"],
 ): void {
-  const before = pending.get(incoming.socket);
-  pending.set(incoming.socket, outgoing);
+  const socket: Duplex & { [lastAnswer]?: ServerResponse } = incoming.socket;
+  const before = socket[lastAnswer];
+  socket[lastAnswer] = outgoing;
   if (before === undefined || before.closed) {
     handle(incoming, outgoing);
   } else {

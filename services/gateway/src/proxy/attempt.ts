@@ -23,6 +23,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   readonly instance: Instance;
   /** For the head of the answer, then between parts of its body. */
   deadlineMs: number;
+  place = -1;
   /** How long the head of the answer took. */
   latencyMs = 0;
   isAnswering = false;

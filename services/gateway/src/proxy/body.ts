@@ -45,6 +45,7 @@ export function readBody(incoming: IncomingMessage, deadlines: Deadlines): Promi
     const chunks: Buffer[] = [];
     const timed: Timed = {
       deadlineMs: performance.now() + wholeMs,
+      place: -1,
       onDeadline: () => fail(new BodyError(408, "The body did not come in time. Send it faster.")),
     };
     const fail = (error: Error) => {

@@ -6,6 +6,7 @@ function timed(deadlines: Deadlines, inMs: number): { it: Timed; passed: Promise
   const { promise, resolve } = Promise.withResolvers<number>();
   const it: Timed = {
     deadlineMs: performance.now() + inMs,
+    place: -1,
     onDeadline() {
       deadlines.drop(it);
       resolve(performance.now());
@@ -30,6 +31,7 @@ test("a deadline that moved counts where it is, and a dropped one not at all", a
   let told = 0;
   const dropped: Timed = {
     deadlineMs: 0,
+    place: -1,
     onDeadline: () => {
       told += 1;
     },
