@@ -116,10 +116,11 @@ test("two doors share one port", async () => {
   expect([...names].toSorted()).toEqual(["first", "second"]);
 });
 
-test("a door that closes while hundreds come in each second loses no more than are on their way when it ends", async () => {
+test("a door that closes while hundreds come in each second loses hardly any", async () => {
   const { door } = await openDoor("first");
   const { port } = door;
-  const callers = 20;
+  // One in 25 closings when nothing else is done; a crowded machine leaves more time between the last look and the end.
+  const fewLost = 3;
   await openDoor("second", port);
   const storm = new Worker(new URL("./testing/storm.ts", import.meta.url), {
     workerData: { port, callers: 20 },
@@ -131,9 +132,8 @@ test("a door that closes while hundreds come in each second loses no more than a
   const end = once(storm, "message");
   storm.postMessage("enough");
   const [{ answered, lost }] = (await end) as [{ answered: number; lost: number }];
-  // What the kernel gives to the door between its last look and its end is reset.
-  expect(answered).toBeGreaterThan(1000);
-  expect(lost).toBeLessThanOrEqual(callers);
+  expect(answered).toBeGreaterThanOrEqual(500);
+  expect(lost).toBeLessThanOrEqual(fewLost);
 });
 
 test("a door that closes takes all who came while it had no processor", async () => {

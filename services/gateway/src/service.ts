@@ -86,7 +86,7 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
     log.info({ upstream, kind, ...details }, `upstream ${kind}`);
     metrics.upstreamEvents.inc({ upstream, kind });
     if (kind === "dropped" && instance) {
-      wires.pools.drop(instance).catch((error) => log.warn({ err: error }, "a pool did not close"));
+      void wires.pools.drop(instance);
     }
   };
   const upstreams = new Map(
@@ -197,6 +197,7 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   };
   metrics.readGauges(report);
 
+  let isOpen = false;
   const app = createApp({
     name: environment.SERVICE_NAME,
     description: "The way in: routes /api to the live instances of each service.",
@@ -214,6 +215,9 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       async redis() {
         return redis.status !== "ready" && { note: "away: see the policies rateLimit and revocation" };
       },
+      async "public port"() {
+        return !isOpen && { note: "another process has it still" };
+      },
     },
   });
   ownRoutes(app, { routes, identities, internalTokens, current, report });
@@ -228,8 +232,17 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       forService.test(incoming.url ?? "") ? gateway.handle(incoming, outgoing) : own(incoming, outgoing),
     onUpgrade: (incoming, socket, head) => void gateway.upgrade(incoming, socket, head),
   });
-  await door.listen(environment.GATEWAY_PORT, environment.HOST);
-  log.info({ port: door.port }, "open to the public");
+  // Not waited for: while an older gateway has the port for itself, this one must be well without it, for that one goes only then.
+  door.listen(environment.GATEWAY_PORT, environment.HOST).then(
+    () => {
+      isOpen = true;
+      log.info({ port: door.port }, "open to the public");
+    },
+    (error) => {
+      log.fatal({ err: error }, "the public port can't be had");
+      process.exit(1);
+    },
+  );
 
   return {
     app,

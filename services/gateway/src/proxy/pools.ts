@@ -4,22 +4,33 @@ import { Pool } from "undici";
 /** How many connections to one instance there are at most; further requests wait for one. */
 const connections = 256;
 
+/** What an instance has attached. */
+interface Attachment {
+  pool: Pool;
+  connectMs: number;
+}
+
 /** Kept connections to each instance. */
 export class Pools {
   readonly #pools = new Set<Pool>();
 
-  /** The connections to an instance; made at its first request. */
+  /** The connections to an instance: made at its first request, and anew when another time to connect is given. */
   of(instance: Instance, connectMs: number): Pool {
-    return (instance.attachment as Pool | undefined) ?? this.#open(instance, connectMs);
+    const attachment = instance.attachment as Attachment | undefined;
+    if (attachment?.connectMs === connectMs) {
+      return attachment.pool;
+    }
+    void this.drop(instance);
+    return this.#open(instance, connectMs);
   }
 
   /** An instance is no longer listed: its connections end with what is under way on them. */
   async drop(instance: Instance): Promise<void> {
-    const pool = instance.attachment as Pool | undefined;
-    if (pool) {
+    const attachment = instance.attachment as Attachment | undefined;
+    if (attachment) {
       instance.attachment = undefined;
-      await pool.close();
-      this.#pools.delete(pool);
+      await attachment.pool.close().catch(() => undefined);
+      this.#pools.delete(attachment.pool);
     }
   }
 
@@ -37,7 +48,7 @@ export class Pools {
       bodyTimeout: 0,
     });
     this.#pools.add(pool);
-    instance.attachment = pool;
+    instance.attachment = { pool, connectMs } satisfies Attachment;
     return pool;
   }
 }
