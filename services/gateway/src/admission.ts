@@ -6,7 +6,7 @@ import { clientAddress, Networks, plainAddress } from "./client-address.ts";
 import type { Identities, Identity } from "./identity/identities.ts";
 import { TokenError } from "./identity/person-tokens.ts";
 import type { Revocations } from "./identity/revocations.ts";
-import { RateLimitAwayError, type RateLimits, rateLimitHeaders, type Verdict } from "./limits/rate-limits.ts";
+import { RateLimitAwayError, type RateLimits, type Verdict } from "./limits/rate-limits.ts";
 import * as metrics from "./metrics.ts";
 import type { Policies } from "./policies/policies.ts";
 import { type BodyError, refuseLarge } from "./proxy/body.ts";
@@ -169,7 +169,7 @@ export class Admission {
       throw refused(
         429,
         `Only ${limit} requests pass in ${windowSeconds} s. Try again in ${resetSeconds} s.`,
-        [...rateLimitHeaders(verdict), "Retry-After", String(resetSeconds)],
+        ["Retry-After", String(resetSeconds)],
       );
     }
     return undefined;

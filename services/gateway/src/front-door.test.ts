@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { get, type IncomingMessage } from "node:http";
+import { createServer, get, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { Worker } from "node:worker_threads";
@@ -174,6 +175,78 @@ test("a door that closes ends connections that are kept, and WebSockets", async 
   await door.close();
   await Promise.all([kept.closed, webSocket.closed]);
   await expect(nameAt(port)).rejects.toThrow("ECONNREFUSED");
+});
+
+test("an upgrade behind a request whose answer is pending ends the connection, and nothing else", async () => {
+  const answers: ServerResponse[] = [];
+  const door = new FrontDoor({
+    onRequest: (_incoming, outgoing) => void answers.push(outgoing),
+    onUpgrade: () => expect.unreachable(),
+  });
+  await door.listen(0, "127.0.0.1");
+  onTestFinished(() => door.close());
+  const upgrade = `GET / HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  const { closed, received } = await connectRaw(door.port, `GET / HTTP/1.1\r\n${host}\r\n${upgrade}`);
+  await closed;
+  expect(answers).toHaveLength(1);
+  expect(received()).toBe("");
+});
+
+test("requests that nobody reads the answers of are not kept without end", async () => {
+  let asked = 0;
+  const door = new FrontDoor({
+    onRequest: () => {
+      asked += 1;
+    },
+    onUpgrade: () => undefined,
+  });
+  await door.listen(0, "127.0.0.1");
+  onTestFinished(() => door.close());
+  const { closed } = await connectRaw(door.port, `GET / HTTP/1.1\r\n${host}\r\n`.repeat(100));
+  await closed;
+  expect(asked).toBe(1);
+});
+
+test("a handshake of a WebSocket is a GET, and of any other method an ordinary request", async () => {
+  const door = new FrontDoor({
+    onRequest: (_incoming, outgoing) => void outgoing.end("ordinary"),
+    onUpgrade: () => expect.unreachable(),
+  });
+  await door.listen(0, "127.0.0.1");
+  onTestFinished(() => door.close());
+  const { see } = await connectRaw(
+    door.port,
+    `POST / HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n`,
+  );
+  await see("ordinary");
+});
+
+test("garbage behind a request does not get into its answer", async () => {
+  const door = new FrontDoor({
+    onRequest: (_incoming, outgoing) => {
+      outgoing.writeHead(200, { "content-length": 10 });
+      outgoing.write("12345");
+    },
+    onUpgrade: () => undefined,
+  });
+  await door.listen(0, "127.0.0.1");
+  onTestFinished(() => door.close());
+  const { see, socket, closed, received } = await connectRaw(door.port, `GET / HTTP/1.1\r\n${host}\r\n`);
+  await see("12345");
+  socket.write("\0\0\0\r\n\r\n");
+  await closed;
+  expect(received()).toMatch(/12345$/);
+});
+
+test("a door that is closed while its port is taken does not open", async () => {
+  const other = createServer();
+  await once(other.listen(0, "127.0.0.1"), "listening");
+  const { port } = other.address() as AddressInfo;
+  const door = new FrontDoor({ onRequest: () => undefined, onUpgrade: () => undefined });
+  const opened = door.listen(port, "127.0.0.1");
+  await door.close();
+  other.close();
+  expect(await opened).toBe(false);
 });
 
 async function nameAt(port: number): Promise<string> {

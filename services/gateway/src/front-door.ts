@@ -36,6 +36,8 @@ export class FrontDoor {
   readonly #server: Server;
   /** What Node.js no longer counts among the connections that it can close. */
   readonly #upgraded = new Set<Duplex>();
+  #isOpen = false;
+  #isClosing = false;
 
   constructor({ onRequest, onUpgrade }: FrontDoorOptions) {
     const onReadable = (incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -67,7 +69,12 @@ export class FrontDoor {
           closes: true,
         }),
       )
-      .on("upgrade", (incoming, socket, head) => {
+      .on("upgrade", (incoming, socket: Connection, head) => {
+        if (isUnderWay(socket[lastAnswer])) {
+          // Its bytes would come into the answer before it.
+          socket.destroy();
+          return;
+        }
         this.#upgraded.add(socket);
         socket.on("error", () => socket.destroy()).once("close", () => this.#upgraded.delete(socket));
         // Node.js before 24.9 hands all of them on.
@@ -82,15 +89,21 @@ export class FrontDoor {
 
   /**
    * Begins to listen. A port that is taken is tried again for a while: a gateway that doesn't share it, of a version before, may still
-   * have it, and goes when this one runs.
+   * have it, and goes when this one runs. A door that is closed meanwhile does not open.
+   *
+   * @returns whether it is open
    */
-  async listen(port: number, host: string): Promise<void> {
+  async listen(port: number, host: string): Promise<boolean> {
     const endMs = performance.now() + takenMs;
-    for (;;) {
+    while (!this.#isClosing) {
       this.#server.listen({ port, host, reusePort: true, backlog });
       try {
         await once(this.#server, "listening");
-        return;
+        this.#isOpen = !this.#isClosing;
+        if (this.#isClosing) {
+          this.#server.close();
+        }
+        return this.#isOpen;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || performance.now() > endMs) {
           throw error;
@@ -98,6 +111,7 @@ export class FrontDoor {
         await delay(takenStepMs);
       }
     }
+    return false;
   }
 
   get port(): number {
@@ -110,6 +124,10 @@ export class FrontDoor {
    * never end by themselves.
    */
   async close(): Promise<void> {
+    this.#isClosing = true;
+    if (!this.#isOpen) {
+      return;
+    }
     const endMs = performance.now() + drainMs;
     while (performance.now() < endMs && (await this.#connections()) > 0) {
       await delay(drainStepMs);
@@ -148,12 +166,23 @@ export class FrontDoor {
   }
 }
 
-function isWebSocket({ headers }: IncomingMessage): boolean {
-  return /^websocket$/i.test(headers.upgrade ?? "");
+/** A handshake is a GET (RFC 6455 §4.1): what may be asked without a token is decided by the method. */
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === "GET" && /^websocket$/i.test(headers.upgrade ?? "");
 }
 
-/** On a connection: the answer that it waits for, or has had last. */
+/** On a connection: the answer that it waits for, or has had last; and how many requests wait for their turn. */
 const lastAnswer = Symbol("the last answer");
+const waiting = Symbol("the number of waiting requests");
+
+type Connection = Duplex & { [lastAnswer]?: ServerResponse; [waiting]?: number };
+
+/** More than that are sent by nobody who reads the answers; each takes memory until its turn. */
+const maxWaiting = 32;
+
+function isUnderWay(answer: ServerResponse | undefined): answer is ServerResponse {
+  return answer !== undefined && !answer.closed;
+}
 
 /**
  * Requests that were sent without waiting for answers are handled one after the other: what the second reads may be what the first
@@ -164,20 +193,32 @@ function inTurn(
   outgoing: ServerResponse,
   handle: FrontDoorOptions["onRequest"],
 ): void {
-  const socket: Duplex & { [lastAnswer]?: ServerResponse } = incoming.socket;
+  const socket: Connection = incoming.socket;
   const before = socket[lastAnswer];
   socket[lastAnswer] = outgoing;
-  if (before === undefined || before.closed) {
+  if (!isUnderWay(before)) {
     handle(incoming, outgoing);
-  } else {
-    before.once("close", () => handle(incoming, outgoing));
+    return;
   }
+  const count = (socket[waiting] ?? 0) + 1;
+  socket[waiting] = count;
+  if (count > maxWaiting) {
+    socket.destroy();
+    return;
+  }
+  before.once("close", () => {
+    socket[waiting] = (socket[waiting] ?? 1) - 1;
+    if (!socket.destroyed) {
+      handle(incoming, outgoing);
+    }
+  });
 }
 
 /** What Node.js could not read as a request, or what did not come. */
-function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+function onClientError(error: NodeJS.ErrnoException, socket: Connection): void {
   const { code = "" } = error;
-  if (code === "ECONNRESET" || !socket.writable) {
+  // Into an answer that is under way nothing else may be written.
+  if (code === "ECONNRESET" || !socket.writable || isUnderWay(socket[lastAnswer])) {
     socket.destroy();
     return;
   }

@@ -71,13 +71,13 @@ export class Gateway {
 
   /** A request to go on in another protocol: WebSocket, and no other. */
   async upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const call = new Call(incoming);
     const outgoing = new ServerResponse(incoming);
     outgoing.shouldKeepAlive = false;
-    outgoing.assignSocket(socket as Socket);
-    const call = new Call(incoming);
     outgoing.once("finish", () => socket.end());
     socket.once("close", () => this.#close(call, outgoing));
     try {
+      outgoing.assignSocket(socket as Socket);
       await this.#options.admission.admit(call);
       const tunnel = new Tunnel({
         outbound: this.#outboundOf(call, null),
@@ -159,7 +159,8 @@ export class Gateway {
   }
 
   async #bodyOf(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Outbound["body"]> {
-    if (incoming.headers.expect !== undefined) {
+    // A client of HTTP/1.0 waits for nothing (RFC 9110 §10.1.1).
+    if (incoming.headers.expect !== undefined && incoming.httpVersion === "1.1") {
       outgoing.writeContinue();
     }
     if (isSmall(incoming)) {
@@ -216,7 +217,7 @@ export class Gateway {
     refusal: { status: number; detail: string; headers?: readonly string[]; cause?: string },
   ): void {
     call.cause ??= refusal.cause;
-    const headers = [...(refusal.headers ?? []), ...(refusal.headers ? [] : this.#ownHeaders(call))];
+    const headers = [...(refusal.headers ?? []), ...this.#ownHeaders(call)];
     refuse(call.incoming, outgoing, { ...refusal, headers }, call.trace.traceId);
   }
 
@@ -244,7 +245,7 @@ export class Gateway {
       {
         traceId: trace.traceId,
         method: incoming.method,
-        path: loggedPath(target.path || (incoming.url ?? "")),
+        path: loggedPath(target.path || withoutQuery(incoming.url ?? "")),
         status,
         durationMs: rounded(durationMs),
         client: call.client,
@@ -273,6 +274,11 @@ function withConditions(outbound: Outbound, conditions: Record<string, string>):
     (_, index) => !/^if-/i.test(outbound.headers[index - (index % 2)] as string),
   );
   return { ...outbound, headers: [...headers, ...Object.entries(conditions).flat()] };
+}
+
+/** Of a target that was not read: a query may hold what is nobody's business. */
+function withoutQuery(target: string): string {
+  return target.split("?", 1)[0] as string;
 }
 
 function rounded(ms: number): number {

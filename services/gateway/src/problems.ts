@@ -41,7 +41,7 @@ export function refuse(
     String(Buffer.byteLength(body)),
     ...(headersOf[status] ?? []),
     ...headers,
-    ...(closes || isUnread ? ["Connection", "close"] : []),
+    ...((closes || isUnread) && !headers.includes("Connection") ? ["Connection", "close"] : []),
   ]);
   outgoing.end(incoming.method === "HEAD" ? undefined : body);
 }

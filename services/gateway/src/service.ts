@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { HttpBindings } from "@hono/node-server";
 import { getRequestListener } from "@hono/node-server";
@@ -70,6 +72,12 @@ type Environment = z.infer<typeof environment>;
 
 /** How long Redis may take to count a request, before it counts as away. */
 const commandTimeoutMs = 250;
+
+/** How long the first gateway waits at its start to hear who was logged out. */
+const revocationsMs = 3000;
+
+/** How long a body may take that is for the gateway itself: there are two operations that take one, and both are small. */
+const ownBodyMs = 10_000;
 
 export const service = defineService({ environment, start });
 
@@ -216,7 +224,7 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
         return redis.status !== "ready" && { note: "away: see the policies rateLimit and revocation" };
       },
       async "public port"() {
-        return !isOpen && { note: "another process has it still" };
+        return !isOpen && { note: "not open yet" };
       },
     },
   });
@@ -229,20 +237,33 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   const door = new FrontDoor({
     // Requests for services go past Hono: it would make Fetch's objects for each, and an answer of its own for HEAD.
     onRequest: (incoming, outgoing) =>
-      forService.test(incoming.url ?? "") ? gateway.handle(incoming, outgoing) : own(incoming, outgoing),
+      forService.test(incoming.url ?? "")
+        ? gateway.handle(incoming, outgoing)
+        : inTime(incoming, outgoing, own),
     onUpgrade: (incoming, socket, head) => void gateway.upgrade(incoming, socket, head),
   });
+  // Once it is open the kernel gives this instance its share of the callers, so it first knows what the other instances know.
+  const isInformed = Promise.all([
+    ...[...upstreams.values()].map(({ source }) => source.firstAnswer),
+    policyWatch.firstAnswer,
+    // Without Redis too it goes on, as the policies say.
+    Promise.race([revocations.firstAnswer, delay(revocationsMs, undefined, { ref: false })]),
+  ]);
   // Not waited for: while an older gateway has the port for itself, this one must be well without it, for that one goes only then.
-  door.listen(environment.GATEWAY_PORT, environment.HOST).then(
-    () => {
-      isOpen = true;
-      log.info({ port: door.port }, "open to the public");
-    },
-    (error) => {
-      log.fatal({ err: error }, "the public port can't be had");
-      process.exit(1);
-    },
-  );
+  isInformed
+    .then(() => door.listen(environment.GATEWAY_PORT, environment.HOST))
+    .then(
+      (opened) => {
+        isOpen = opened;
+        if (opened) {
+          log.info({ port: door.port }, "open to the public");
+        }
+      },
+      (error) => {
+        log.fatal({ err: error }, "the public port can't be had");
+        process.exit(1);
+      },
+    );
 
   return {
     app,
@@ -256,6 +277,18 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
       accessLog.close();
     },
   };
+}
+
+/** Answers a request that is for the gateway itself; one whose body does not come is cut off. */
+function inTime(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  answer: (incoming: IncomingMessage, outgoing: ServerResponse) => unknown,
+): void {
+  const timer = setTimeout(() => incoming.destroy(), ownBodyMs);
+  incoming.once("end", () => clearTimeout(timer));
+  outgoing.once("close", () => clearTimeout(timer));
+  answer(incoming, outgoing);
 }
 
 /** The target of a request for a service, in origin or in absolute form (RFC 9112 §3.2). */

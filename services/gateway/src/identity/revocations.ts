@@ -31,6 +31,7 @@ export class Revocations {
   readonly #people = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #finished: Promise<void>;
+  readonly #firstAnswer = Promise.withResolvers<void>();
   #isCurrent = false;
   #lastId = "0";
 
@@ -43,6 +44,11 @@ export class Revocations {
   /** Whether it knows what Redis knows. */
   get isCurrent(): boolean {
     return this.#isCurrent;
+  }
+
+  /** Resolves when it has read the list for the first time. */
+  get firstAnswer(): Promise<void> {
+    return this.#firstAnswer.promise;
   }
 
   get size(): number {
@@ -71,6 +77,7 @@ export class Revocations {
         await this.#read();
         if (!this.#isCurrent) {
           this.#isCurrent = true;
+          this.#firstAnswer.resolve();
           this.#options.onCurrent?.();
         }
       } catch (error) {

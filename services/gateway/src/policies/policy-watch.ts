@@ -35,12 +35,18 @@ export class PolicyWatch {
     headersTimeout: (waitSeconds * (1 + 1 / 16) + graceSeconds) * 1000,
   });
   readonly #finished: Promise<void>;
+  readonly #firstAnswer = Promise.withResolvers<void>();
   #seenIndex = -1;
 
   /** Begins to watch at once. */
   constructor(options: PolicyWatchOptions) {
     this.#options = options;
     this.#finished = this.#watch();
+  }
+
+  /** Resolves when Consul has answered for the first time. */
+  get firstAnswer(): Promise<void> {
+    return this.#firstAnswer.promise;
   }
 
   async close(): Promise<void> {
@@ -60,6 +66,7 @@ export class PolicyWatch {
         if (answer.index !== this.#seenIndex) {
           this.#seenIndex = answer.index;
           this.#options.onValue(answer.text, answer.index);
+          this.#firstAnswer.resolve();
         } else {
           await delay(idlePauseMs, undefined, { signal });
         }
