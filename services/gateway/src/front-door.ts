@@ -36,7 +36,7 @@ export class FrontDoor {
   readonly #server: Server;
   /** What Node.js no longer counts among the connections that it can close. */
   readonly #upgraded = new Set<Duplex>();
-  #isOpen = false;
+  #state: "closed" | "taken" | "open" = "closed";
   #isClosing = false;
 
   constructor({ onRequest, onUpgrade }: FrontDoorOptions) {
@@ -90,28 +90,32 @@ export class FrontDoor {
   /**
    * Begins to listen. A port that is taken is tried again for a while: a gateway that doesn't share it, of a version before, may still
    * have it, and goes when this one runs. A door that is closed meanwhile does not open.
-   *
-   * @returns whether it is open
    */
-  async listen(port: number, host: string): Promise<boolean> {
+  async listen(port: number, host: string): Promise<void> {
     const endMs = performance.now() + takenMs;
     while (!this.#isClosing) {
       this.#server.listen({ port, host, reusePort: true, backlog });
       try {
         await once(this.#server, "listening");
-        this.#isOpen = !this.#isClosing;
         if (this.#isClosing) {
           this.#server.close();
+          return;
         }
-        return this.#isOpen;
+        this.#state = "open";
+        return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || performance.now() > endMs) {
           throw error;
         }
+        this.#state = "taken";
         await delay(takenStepMs);
       }
     }
-    return false;
+  }
+
+  /** `taken`: another process has the port for itself still. */
+  get state(): "closed" | "taken" | "open" {
+    return this.#state;
   }
 
   get port(): number {
@@ -125,7 +129,7 @@ export class FrontDoor {
    */
   async close(): Promise<void> {
     this.#isClosing = true;
-    if (!this.#isOpen) {
+    if (this.#state !== "open") {
       return;
     }
     const endMs = performance.now() + drainMs;
@@ -217,8 +221,10 @@ function inTurn(
 /** What Node.js could not read as a request, or what did not come. */
 function onClientError(error: NodeJS.ErrnoException, socket: Connection): void {
   const { code = "" } = error;
-  // Into an answer that is under way nothing else may be written.
-  if (code === "ECONNRESET" || !socket.writable || isUnderWay(socket[lastAnswer])) {
+  const answer = socket[lastAnswer];
+  // Into an answer that has begun nothing else may be written.
+  const hasBegun = isUnderWay(answer) && answer.headersSent;
+  if (code === "ECONNRESET" || !socket.writable || hasBegun) {
     socket.destroy();
     return;
   }

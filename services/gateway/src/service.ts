@@ -205,7 +205,6 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   };
   metrics.readGauges(report);
 
-  let isOpen = false;
   const app = createApp({
     name: environment.SERVICE_NAME,
     description: "The way in: routes /api to the live instances of each service.",
@@ -224,7 +223,10 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
         return redis.status !== "ready" && { note: "away: see the policies rateLimit and revocation" };
       },
       async "public port"() {
-        return !isOpen && { note: "not open yet" };
+        if (door.state === "closed") {
+          throw new Error("not open yet");
+        }
+        return door.state === "taken" && { note: "another process has it still" };
       },
     },
   });
@@ -253,9 +255,8 @@ async function start({ environment, log, isStopping }: Context<Environment>): Pr
   isInformed
     .then(() => door.listen(environment.GATEWAY_PORT, environment.HOST))
     .then(
-      (opened) => {
-        isOpen = opened;
-        if (opened) {
+      () => {
+        if (door.state === "open") {
           log.info({ port: door.port }, "open to the public");
         }
       },
