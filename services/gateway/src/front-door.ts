@@ -44,7 +44,7 @@ export class FrontDoor {
       if (!/^chunked$/i.test(incoming.headers["transfer-encoding"] ?? "chunked")) {
         // The header does not go on, but its coding would stay on the body. And Node.js notices only behind the head.
         const detail = "Only chunked is understood as a Transfer-Encoding.";
-        refuse(incoming, outgoing, { status: 400, detail, closes: true });
+        inTurn(incoming, outgoing, () => refuse(incoming, outgoing, { status: 400, detail, closes: true }));
       } else {
         inTurn(incoming, outgoing, onRequest);
       }

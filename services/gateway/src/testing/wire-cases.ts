@@ -120,11 +120,10 @@ const connections: WireCase[] = [
     gateway: [[200], ["close"]],
   },
   {
-    what: "HTTP/1.0 wants a Host too",
+    what: "HTTP/1.0 needs no Host",
     parts: [head("GET /api/things HTTP/1.0", bearer)],
     look: statuses,
-    gateway: [400],
-    nginx: [200],
+    gateway: [200],
     envoy: [426],
   },
   {
