@@ -203,8 +203,9 @@ describe("what is never kept", () => {
       body: "longer than ten bytes",
     });
     ask();
-    expect(sent).toHaveLength(2);
-    expect(cache.bytes).toBe(0);
+    ask();
+    expect(sent).toHaveLength(3);
+    expect(cache.bytes).toBeLessThan(1000);
   });
 
   test("anything, where the cache has no room", () => {
@@ -235,6 +236,47 @@ test("all that is kept has a bound, and what was used last stays", () => {
   }
   expect(ask({ url: "/api/things/49" })).toMatchObject({ result: "hit" });
   expect(ask({ url: "/api/things/0" }).result).toBeUndefined();
+});
+
+describe("what callers choose counts towards the bound, too", () => {
+  const long = (index: number) => `${index}`.padEnd(8000, "x");
+  const varying = (by: string) => ({ headers: { "cache-control": "max-age=60", vary: by }, body: "one" });
+
+  test.each<[string, Reply, (index: number) => Asked]>([
+    ["the path", minute, (index) => ({ url: `/${long(index)}` })],
+    ["the host", minute, (index) => ({ url: `/${index}`, headers: { host: long(index) } })],
+    ["what answers vary by", varying("accept"), (index) => ({ headers: { accept: long(index) } })],
+  ])("%s", (_what, reply, asked) => {
+    cache = cacheOf({ maxBytes: 160_000 });
+    const all = Array.from({ length: 50 }, (_, index) => asked(index));
+    for (const one of all) {
+      askAnd(reply, one);
+    }
+    expect(cache.bytes).toBeLessThanOrEqual(160_000);
+    const kept = all.filter((one) => ask(one).result === "hit").length;
+    expect(kept).toBeGreaterThan(0);
+    expect(kept * 8000).toBeLessThanOrEqual(160_000);
+  });
+
+  test("other headers are not kept", () => {
+    askAnd(varying("accept"), { headers: { accept: "text/html", cookie: long(1) } });
+    expect(cache.bytes).toBeLessThan(2000);
+    expect(ask({ headers: { accept: "text/html", cookie: long(2) } })).toMatchObject({ result: "hit" });
+  });
+
+  test("what is known of paths that have no answer to keep", () => {
+    cache = cacheOf({ maxBytes: 160_000 });
+    for (let index = 0; index < 50; index++) {
+      askAnd({ body: "own" }, { url: `/${long(index)}` });
+    }
+    expect(cache.bytes).toBeGreaterThan(8000);
+    expect(cache.bytes).toBeLessThanOrEqual(20_000);
+  });
+});
+
+test("nothing is kept for who says that nothing is to be", () => {
+  askAnd(minute, { headers: { "cache-control": "no-store" } });
+  expect(askAnd({ body: "two" })).toMatchObject({ body: "two" });
 });
 
 describe("an answer that is old", () => {
@@ -347,11 +389,81 @@ describe("many at once", () => {
     ]);
   });
 
+  const together = (count: number) => Array.from({ length: count }, () => ask());
+
   test("don't wait where the last answer was not to be kept", () => {
     askAnd({ body: "own" });
     ask();
     ask();
     expect(sent).toHaveLength(3);
+  });
+
+  test.each([
+    "public, max-age=0, stale-if-error=300",
+    "public, max-age=60, must-revalidate",
+    "public, no-cache",
+  ])("don't wait where the last answer was good for one only: %s", (cacheControl) => {
+    askAnd({ headers: { "cache-control": cacheControl, etag: '"a"' }, body: "one" });
+    const all = together(10);
+    expect(sent).toHaveLength(11);
+    // One instance hangs: that is for its own caller to wait for.
+    for (const { validators, answer } of sent.slice(2)) {
+      expect(validators).toEqual({ "if-none-match": '"a"' });
+      answer({ status: 304, headers: { "cache-control": cacheControl, etag: '"a"' } });
+    }
+    expect(all.slice(1).map(({ body, result }) => [body, result])).toEqual(
+      Array(9).fill(["one", "revalidated"]),
+    );
+    cache.forget("/api/things");
+    together(10);
+    expect(sent).toHaveLength(21);
+  });
+
+  test("learn from the head of the first answer that it is good for one only", () => {
+    let first: Sink | undefined;
+    const request = { method: "GET", url: "/api/things", headers: { host: "shop" } };
+    const send = (sink: Sink) => {
+      first = sink;
+    };
+    const caller = callerOf({ status: 0, headers: {}, body: "", result: undefined, isBroken: false });
+    cache.answer({ request, hasToken: false, caller, send, refresh: send, onResult() {} });
+    together(9);
+    expect(sent).toHaveLength(0);
+    first?.head(200, "", ["cache-control", "public, max-age=0"]);
+    expect(sent).toHaveLength(9);
+    ask();
+    expect(sent).toHaveLength(10);
+  });
+
+  test("wait again once an answer is good for all of them", () => {
+    askAnd({ headers: { "cache-control": "public, max-age=0" }, body: "one" });
+    askAnd(minute);
+    pass(61);
+    together(10);
+    expect(sent).toHaveLength(3);
+  });
+
+  test("wait for an answer that may be given out while a new one is asked for", () => {
+    askAnd({ headers: { "cache-control": "max-age=0, stale-while-revalidate=10" }, body: "one" });
+    pass(11);
+    together(10);
+    expect(sent).toHaveLength(2);
+  });
+
+  test.each<[string, Reply]>([
+    ["there was none", { isAway: true }],
+    ["it failed", { status: 503 }],
+    ["it broke off", { ...minute, isHalf: true }],
+  ])("wait for the first answer of all only, also where %s", (_what, reply) => {
+    askAnd(reply);
+    together(10);
+    expect(sent).toHaveLength(11);
+  });
+
+  test("don't wait where nothing is kept", () => {
+    cache = cacheOf({ maxBytes: 0 });
+    together(10);
+    expect(sent).toHaveLength(10);
   });
 });
 

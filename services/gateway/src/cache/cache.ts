@@ -1,6 +1,6 @@
 import type { Failure, Sink } from "../proxy/sink.ts";
-import { evaluate, hasAlready, type Keeping, keepingOf, mayReplaceError, revalidated } from "./rules.ts";
-import { type CacheRequest, CacheStore, type Entry } from "./store.ts";
+import { evaluate, hasAlready, keepingOf, mayReplaceError, revalidated } from "./rules.ts";
+import { type CacheRequest, CacheStore, type Entry, type Keeping } from "./store.ts";
 
 /** What the cache did: `miss` and `pass` (not to be kept) went to an instance. */
 export type CacheResult = "hit" | "stale" | "revalidated" | "coalesced" | "miss" | "pass";
@@ -26,7 +26,7 @@ export interface Ask {
 
 /**
  * Answers requests for what is kept, and keeps what may be kept (RFC 9111, RFC 5861). Requests at once for the same thing wait
- * for one answer, where that may be kept.
+ * for one answer, where the last one would have done for all of them, or this is the first.
  */
 export class Cache {
   readonly #store: CacheStore;
@@ -54,8 +54,8 @@ export class Cache {
     if (this.#answerFromStore(ask, "hit")) {
       return;
     }
-    if (hasToken || this.#store.isHopeless(url)) {
-      // What somebody with a token gets is mostly theirs alone: nobody waits for it.
+    if (hasToken || !this.#store.isReusable(url)) {
+      // Nobody waits for what is good for one alone, as what somebody with a token gets mostly is.
       this.#fetch(ask, undefined);
       return;
     }
@@ -113,6 +113,8 @@ export class Cache {
   #release(url: string): void {
     const waiting = this.#waiting.get(url) ?? [];
     this.#waiting.delete(url);
+    // Those who come now would wait for an instance that hangs again.
+    this.#store.markTried(url);
     for (const go of waiting) {
       go();
     }
@@ -121,18 +123,26 @@ export class Cache {
   /** For the sinks: how an answer may be kept, and where. */
   keepingOf(ask: Ask, status: number, statusText: string, headers: string[]): Keeping | undefined {
     const keeping = keepingOf(ask.request, { status, statusText, headers }, ask.hasToken);
-    if (!keeping && !ask.hasToken && status < 500) {
-      this.#store.markHopeless(ask.request.url);
+    const { url } = ask.request;
+    if (keeping && !keeping.isReusable && this.#store.isReusable(url)) {
+      this.#store.markForOne(url);
+    } else if (!keeping && !ask.hasToken && status < 500) {
+      this.#store.markHopeless(url);
     }
     return keeping;
   }
 
-  fits(bytes: number): boolean {
-    return bytes <= this.#maxEntryBytes;
+  /** For the sinks: whether so much of an answer is still to be kept. */
+  takes(url: string, bytes: number): boolean {
+    const isTaken = bytes <= this.#maxEntryBytes;
+    if (!isTaken) {
+      this.#store.markForOne(url);
+    }
+    return isTaken;
   }
 
-  keep(request: CacheRequest, entry: Entry, vary: string | undefined): void {
-    this.#store.keep(request, entry, vary);
+  keep(request: CacheRequest, entry: Entry): void {
+    this.#store.keep(request, entry);
   }
 }
 
@@ -146,7 +156,7 @@ class KeepingSink implements Sink {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  /** @param onSettled called once: it is kept, or it never will be */
+  /** @param onSettled called once: it is kept, or is of no use to others */
   constructor(cache: Cache, ask: Ask, onSettled: (() => void) | undefined) {
     this.#cache = cache;
     this.#ask = ask;
@@ -159,7 +169,8 @@ class KeepingSink implements Sink {
     if (this.#keeping) {
       this.#head = { status, statusText, headers: [...headers] };
       headers.push("Cache-Status", "gateway; fwd=miss; stored");
-    } else {
+    }
+    if (!this.#keeping?.isReusable) {
       this.#settle();
     }
     this.#ask.caller.head(status, statusText, headers);
@@ -169,9 +180,8 @@ class KeepingSink implements Sink {
     if (this.#keeping) {
       this.#bytes += chunk.length;
       this.#chunks.push(chunk);
-      if (!this.#cache.fits(this.#bytes)) {
-        this.#keeping = undefined;
-        this.#settle();
+      if (!this.#cache.takes(this.#ask.request.url, this.#bytes)) {
+        this.#drop();
       }
     }
     return this.#ask.caller.data(chunk, resume);
@@ -179,27 +189,30 @@ class KeepingSink implements Sink {
 
   end(trailers: Record<string, string | string[] | undefined>): void {
     if (this.#keeping && this.#head) {
-      const { policy, isPublic, vary } = this.#keeping;
       const body = Buffer.concat(this.#chunks);
-      this.#cache.keep(this.#ask.request, { ...this.#head, policy, isPublic, body }, vary);
+      this.#cache.keep(this.#ask.request, { ...this.#head, ...this.#keeping, body });
     }
     this.#ask.caller.end(trailers);
-    this.#settle();
+    this.#drop();
   }
 
   unanswered(failure: Failure): void {
     this.#ask.caller.unanswered(failure);
-    this.#settle();
+    this.#drop();
   }
 
   broken(): void {
     this.#ask.caller.broken();
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#chunks = [];
+    this.#keeping = undefined;
     this.#settle();
   }
 
   #settle(): void {
-    this.#chunks = [];
-    this.#keeping = undefined;
     const settled = this.#onSettled;
     this.#onSettled = undefined;
     settled?.();
@@ -228,7 +241,7 @@ class RevalidatingSink implements Sink {
     const { request, caller, onResult } = this.#ask;
     if (status === 304) {
       const entry = revalidated(this.#entry, request, { status, statusText, headers });
-      this.#cache.keep(request, entry, varyOf(entry));
+      this.#cache.keep(request, entry);
       this.#isServed = true;
       onResult("revalidated");
       serve(entry, request, caller, "fwd=stale; fwd-status=304");
@@ -323,9 +336,4 @@ function serve(entry: Entry, request: CacheRequest, caller: Sink, how: string): 
 
 function without(headers: readonly string[], name: string): string[] {
   return headers.filter((_, index) => headers[index - (index % 2)]?.toLowerCase() !== name);
-}
-
-function varyOf({ headers }: Entry): string | undefined {
-  const index = headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === "vary");
-  return index < 0 ? undefined : headers[index + 1];
 }

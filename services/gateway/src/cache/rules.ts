@@ -1,5 +1,5 @@
 import CachePolicy from "http-cache-semantics";
-import type { CacheRequest, Entry } from "./store.ts";
+import { type CacheRequest, type Entry, type Keeping, namesIn } from "./store.ts";
 
 /** An answer as the rules of caching see it. */
 export interface CacheResponse {
@@ -12,16 +12,10 @@ export interface CacheResponse {
 /** Said explicitly: nothing is kept only because its status could be (RFC 9111 §4.2.2 would allow that). */
 const keepable = /(^|[\s,])(public|max-age|s-maxage)\b/i;
 const saysPublic = /(^|[\s,])public\b/i;
-
-/** How an answer may be kept; `undefined` where it may not. */
-export interface Keeping {
-  policy: CachePolicy;
-  isPublic: boolean;
-  vary: string | undefined;
-}
+const saysNoStore = /(^|[\s,])no-store\b/i;
 
 /**
- * Whether an answer may be kept, for whom, and how long. A request with a token may leave an answer only where that says
+ * Whether an answer may be kept, for whom, and how long; `undefined` where it may not. A request with a token may leave an answer only where that says
  * `public`; one that sets a cookie is never kept (RFC 9111 §3.5 is less strict).
  */
 export function keepingOf(
@@ -38,12 +32,12 @@ export function keepingOf(
   if ((hasToken && !isPublic) || headers["set-cookie"] !== undefined || headers.vary === "*") {
     return undefined;
   }
-  const policy = new CachePolicy(
-    withoutToken(request),
-    { status: response.status, headers },
-    { shared: true },
-  );
-  return policy.storable() ? { policy, isPublic, vary: headers.vary } : undefined;
+  if (saysNoStore.test(request.headers["cache-control"] ?? "")) {
+    return undefined;
+  }
+  const asked = rememberedOf(request, headers.vary);
+  const policy = new CachePolicy(asked, { status: response.status, headers }, { shared: true });
+  return policy.storable() ? { isPublic, vary: headers.vary, ...usesOf(policy, asked) } : undefined;
 }
 
 /** Whether an entry may be given to the sender of a request as it is, must be asked for again, or both. */
@@ -69,11 +63,10 @@ export function mayReplaceError(entry: Entry, request: CacheRequest): boolean {
 
 /** The entry after an instance has said that it is still right (304). */
 export function revalidated(entry: Entry, request: CacheRequest, response: CacheResponse): Entry {
-  const { policy } = entry.policy.revalidatedPolicy(withoutToken(request), {
-    status: response.status,
-    headers: headerObject(response.headers),
-  });
   const news = headerObject(response.headers);
+  const vary = entry.vary && (news.vary ?? entry.vary);
+  const asked = rememberedOf(request, vary);
+  const { policy } = entry.policy.revalidatedPolicy(asked, { status: response.status, headers: news });
   const headers = [...entry.headers];
   for (let index = 0; index < headers.length; index += 2) {
     const name = (headers[index] as string).toLowerCase();
@@ -81,7 +74,7 @@ export function revalidated(entry: Entry, request: CacheRequest, response: Cache
       headers[index + 1] = news[name];
     }
   }
-  return { ...entry, policy, headers };
+  return { ...entry, vary, headers, ...usesOf(policy, asked) };
 }
 
 /** Whether the sender of a request has the answer already (RFC 9110 §13.1.2). */
@@ -120,6 +113,32 @@ function headerObject(headers: readonly string[]): Record<string, string> {
 function withoutToken({ method, url, headers }: CacheRequest): CachePolicy.HttpRequest {
   const { authorization: _, ...rest } = headers;
   return { method, url, headers: rest as Record<string, string> };
+}
+
+/**
+ * What a policy needs of its request to know others of the kind, without the token too. It keeps all that it is given, and callers choose
+ * how much that is.
+ */
+function rememberedOf(request: CacheRequest, vary: string | undefined): CachePolicy.HttpRequest {
+  const { method, url, headers } = request;
+  const kept: CachePolicy.Headers = { host: headers.host };
+  for (const name of namesIn(vary)) {
+    if (name !== "authorization" && headers[name] !== undefined) {
+      kept[name] = headers[name];
+    }
+  }
+  return { method, url, headers: kept };
+}
+
+function usesOf(
+  policy: CachePolicy,
+  asked: CachePolicy.HttpRequest,
+): Pick<Keeping, "policy" | "isReusable" | "requestBytes"> {
+  return {
+    policy,
+    isReusable: policy.evaluateRequest(asked).response !== undefined,
+    requestBytes: JSON.stringify(asked).length,
+  };
 }
 
 /** The conditions that an entry's own validators make; the sender's would say something about another answer. */
