@@ -108,13 +108,14 @@ export class ServiceClient {
     if (!this.#upstream.breaker.allows()) {
       throw new ServiceAwayError("none", `${service} is let alone for a moment: too much of it failed.`);
     }
+    const startedMs = performance.now();
     this.#upstream.noteRequest();
     const { response, error } = await this.#tries(request, signal);
     if (response) {
-      this.#upstream.breaker.record(isFailureStatus(response.status));
+      this.#upstream.breaker.record(isFailureStatus(response.status), startedMs);
       return response;
     }
-    this.#upstream.breaker.record(true);
+    this.#upstream.breaker.record(true, startedMs);
     if (signal.aborted) {
       throw new ServiceAwayError("timeout", `${service} gave no answer in ${timeoutMs} ms.`, {
         cause: error,

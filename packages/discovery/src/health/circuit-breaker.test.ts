@@ -85,10 +85,37 @@ test("a trial whose caller has gone away makes room for another one", () => {
   expect([breaker.allows(), breaker.allows()]).toEqual([true, false]);
 });
 
-test("what began before it opened changes nothing", () => {
+test("what began before it opened changes nothing, whenever it ends", () => {
+  nowMs = 100;
   record(50, true);
   record(10, false);
   expect(breaker.state).toBe("open");
+  nowMs = 2100;
+  expect(breaker.allows()).toBe(true);
+  breaker.record(false, 50);
+  breaker.record(true, 100);
+  expect(breaker.state).toBe("half-open");
+  // The one that tries may have begun a little before it was let through.
+  breaker.record(false, 2099);
+  expect(breaker.state).toBe("closed");
+  for (let straggler = 0; straggler < 50; straggler++) {
+    breaker.record(true, 90);
+  }
+  expect(breaker.state).toBe("closed");
+});
+
+test("after a failed trial what began before that changes nothing", () => {
+  record(50, true);
+  nowMs = 2000;
+  expect(breaker.allows()).toBe(true);
+  nowMs = 4000;
+  expect(breaker.allows()).toBe(true);
+  nowMs = 4100;
+  breaker.record(true, 4000);
+  nowMs = 6100;
+  expect(breaker.allows()).toBe(true);
+  breaker.record(false, 2000);
+  expect(breaker.state).toBe("half-open");
 });
 
 test("without settings it is closed, also one that was open", () => {

@@ -16,6 +16,7 @@ export class CircuitBreaker {
   #state: BreakerState = "closed";
   /** When it opened, or when the request was let through that tries. */
   #sinceMs = 0;
+  #openedMs = Number.NEGATIVE_INFINITY;
 
   /** Closed, and stays so until it is configured. */
   constructor(clock: () => number, onChange: (state: BreakerState, why: string) => void) {
@@ -53,11 +54,14 @@ export class CircuitBreaker {
     return true;
   }
 
-  /** Notes what a request came to in the end. */
-  record(isFailure: boolean): void {
+  /**
+   * Notes what a request came to in the end. What began before the breaker opened says nothing of how the service is now.
+   *
+   * @param startedMs when it began, by the breaker's clock
+   */
+  record(isFailure: boolean, startedMs = Number.POSITIVE_INFINITY): void {
     const settings = this.#settings;
-    // What ends while the breaker is open began before.
-    if (!settings || this.#state === "open") {
+    if (!settings || this.#state === "open" || startedMs <= this.#openedMs) {
       return;
     }
     const nowMs = this.#clock();
@@ -74,19 +78,23 @@ export class CircuitBreaker {
     const failures = this.#failures.at(nowMs);
     const { failureShare, windowMs, minPerSecond } = settings;
     if (requests >= (minPerSecond * windowMs) / 1000 && failures >= failureShare * requests) {
-      this.#sinceMs = nowMs;
-      this.#change("open", `${failures} of ${requests} requests failed`);
+      this.#open(nowMs, `${failures} of ${requests} requests failed`);
     }
   }
 
   #try(isFailure: boolean, nowMs: number): void {
     if (isFailure) {
-      this.#sinceMs = nowMs;
-      this.#change("open", "the request that tried failed");
+      this.#open(nowMs, "the request that tried failed");
     } else {
       this.#forget(this.#settings);
       this.#change("closed", "the request that tried succeeded");
     }
+  }
+
+  #open(nowMs: number, why: string): void {
+    this.#sinceMs = nowMs;
+    this.#openedMs = nowMs;
+    this.#change("open", why);
   }
 
   #forget(settings: CircuitBreakerSettings | null): void {
