@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { Upstream } from "@lab/discovery";
+import { isFailureStatus, type Upstream } from "@lab/discovery";
 import { type ApiDocument, joinDocuments } from "@lab/service-kit";
 import { Hono } from "hono";
 import { request } from "undici";
@@ -77,18 +77,24 @@ async function joinAll(services: readonly Upstream[]): Promise<ApiDocument> {
 }
 
 async function documentOf(service: Upstream): Promise<ApiDocument | undefined> {
-  const [endpoint] = service.source.endpoints;
-  if (!endpoint) {
+  const instance = service.pick();
+  if (!instance) {
     return undefined;
   }
+  const startedMs = performance.now();
+  let isFailure = true;
   try {
-    const { statusCode, body } = await request(`${endpoint.origin}/openapi.json`, {
+    const { statusCode, body } = await request(`${instance.endpoint.origin}/openapi.json`, {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
-    return statusCode === 200 ? ((await body.json()) as ApiDocument) : undefined;
+    const text = await body.text();
+    isFailure = isFailureStatus(statusCode);
+    return statusCode === 200 ? (JSON.parse(text) as ApiDocument) : undefined;
   } catch {
     return undefined;
+  } finally {
+    service.release(instance, isFailure ? "failure" : "success", performance.now() - startedMs);
   }
 }
 
