@@ -85,17 +85,22 @@ test("a head that comes too slowly ends with 408 while others are served", async
   expect(seen).toEqual(["GET /quick"]);
 });
 
-test("no protocol but WebSocket is gone on with", async () => {
-  const { door, upgrades } = await openDoor();
-  const upgrade = (protocol: string) =>
-    `GET /up HTTP/1.1\r\n${host}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABk\r\n\r\n`;
-  const other = await connectRaw(door.port, upgrade("h2c"));
-  await other.see(/^HTTP\/1\.1 \d{3} /);
-  expect(other.received()).not.toMatch(/^HTTP\/1\.1 101/);
+test("no protocol but WebSocket is gone on with, and no method but GET: others are ordinary requests", async () => {
+  const { door, seen, upgrades } = await openDoor();
+  const upgrade = (method: string, protocol: string) =>
+    connectRaw(
+      door.port,
+      `${method} /up HTTP/1.1\r\n${host}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABk\r\n\r\n`,
+    );
+  for (const other of [await upgrade("GET", "h2c"), await upgrade("POST", "websocket")]) {
+    await other.see(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\ndoor/);
+  }
+  expect(seen).toEqual(["GET /up", "POST /up"]);
   expect(upgrades).toEqual([]);
-  const webSocket = await connectRaw(door.port, upgrade("WebSocket"));
+  const webSocket = await upgrade("GET", "WebSocket");
   await webSocket.closed;
   expect(upgrades).toEqual(["/up"]);
+  expect(seen).toHaveLength(2);
 });
 
 test("the connection preface of HTTP/2 is no request", async () => {
