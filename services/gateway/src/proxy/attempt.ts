@@ -3,6 +3,9 @@ import type { Instance, Outcome, Upstream } from "@lab/discovery";
 import type { Dispatcher } from "undici";
 import type { Deadlines, Timed } from "./deadlines.ts";
 
+/** Why an attempt has ended whose caller did not take what the instance had for it. */
+export const slowCaller = "the caller reads too slowly";
+
 /** What becomes of an attempt. */
 export interface AttemptListener {
   onHead(
@@ -14,7 +17,7 @@ export interface AttemptListener {
   /** @returns false when no more is wanted until `attempt.resume` is called */
   onData(attempt: Attempt, chunk: Buffer): boolean;
   onTrailers(attempt: Attempt, trailers: IncomingHttpHeaders): void;
-  /** @param cause an error's code, or `timeout` */
+  /** @param cause an error's code, `timeout`, or `slowCaller` */
   onFailure(attempt: Attempt, cause: string): void;
 }
 
@@ -27,6 +30,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   /** How long the head of the answer took. */
   latencyMs = 0;
   isAnswering = false;
+  #isHeldBack = false;
   readonly #listener: AttemptListener;
   readonly #upstream: Upstream;
   readonly #deadlines: Deadlines;
@@ -69,7 +73,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     }
   }
 
-  readonly resume = (): void => this.#controller?.resume();
+  readonly resume = (): void => {
+    this.#isHeldBack = false;
+    this.#expectMore();
+    this.#controller?.resume();
+  };
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
@@ -106,10 +114,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     if (this.#isOver) {
       return;
     }
-    if (this.deadlineMs !== Number.POSITIVE_INFINITY) {
-      this.deadlineMs = performance.now() + this.#upstream.policy.timeouts.idleMs;
-    }
+    this.#expectMore();
     if (!this.#listener.onData(this, chunk)) {
+      this.#isHeldBack = true;
       controller.pause();
     }
   }
@@ -127,6 +134,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   }
 
   onDeadline(): void {
-    this.#listener.onFailure(this, "timeout");
+    this.#listener.onFailure(this, this.#isHeldBack ? slowCaller : "timeout");
+  }
+
+  #expectMore(): void {
+    if (this.deadlineMs !== Number.POSITIVE_INFINITY) {
+      this.deadlineMs = performance.now() + this.#upstream.policy.timeouts.idleMs;
+    }
   }
 }

@@ -215,6 +215,20 @@ describe("streams", () => {
     expect(madeBytes).toBeLessThan(readBytes + 32 * mebibyte);
   });
 
+  test("a caller who stops reading is let go after a while, and is no mark against the instance", async () => {
+    const { origin: instance } = await serve((_incoming, outgoing) => {
+      endless(() => undefined).pipe(outgoing);
+    });
+    const { origin, upstream, logged } = await startTestGateway([instance], { timeouts: { idleMs: 100 } });
+    const [answer] = (await once(get(`${origin}/api/things`, { agent: false }), "response")) as [
+      IncomingMessage,
+    ];
+    await until("the line", () => logged.length > 0);
+    expect(logged[0]).toMatchObject({ cause: "the caller reads too slowly" });
+    expect(upstream.snapshot().instances[0]).toMatchObject({ failures: 0, active: 0 });
+    await expect(text(answer)).rejects.toThrow("aborted");
+  });
+
   test("a caller is held back by an instance that reads slowly", async () => {
     let sentBytes = 0;
     const { origin: instance } = await serve((incoming) => incoming.pause());

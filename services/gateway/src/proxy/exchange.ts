@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { Readable } from "node:stream";
 import { type Instance, isFailureStatus, type Upstream } from "@lab/discovery";
 import type { Dispatcher } from "undici";
-import { Attempt, type AttemptListener } from "./attempt.ts";
+import { Attempt, type AttemptListener, slowCaller } from "./attempt.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { responseHeaders } from "./headers.ts";
 import type { Pools } from "./pools.ts";
@@ -147,7 +147,7 @@ export class Exchange implements AttemptListener, Course {
   onFailure(attempt: Attempt, cause: string): void {
     if (attempt.isAnswering) {
       this.cause = cause;
-      attempt.end("failure", cause);
+      attempt.end(cause === slowCaller ? "cancelled" : "failure", cause);
       this.#sink.broken();
       this.#finish();
       return;
