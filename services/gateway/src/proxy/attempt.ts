@@ -73,6 +73,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     }
   }
 
+  /** Whether it has a connection to the instance. */
+  get isConnected(): boolean {
+    return this.#controller !== undefined;
+  }
+
   readonly resume = (): void => {
     this.#isHeldBack = false;
     this.#expectMore();
@@ -80,10 +85,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   };
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
     if (this.#isOver) {
-      controller.abort(new Error("no longer wanted"));
+      // To throw drops the request alone; to abort it would also end the connection, which others wait for, and the body, which another
+      // attempt may have by now.
+      throw new Error("no longer wanted");
     }
+    this.#controller = controller;
   }
 
   /** While a body is on its way the instance has nothing to answer yet. */

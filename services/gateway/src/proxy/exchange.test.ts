@@ -319,6 +319,60 @@ describe("callers who go away", () => {
   });
 });
 
+describe("when an instance has no connection left", () => {
+  /** An instance all of whose connections are taken by answers that go on until `finish`. */
+  async function full(policy: object) {
+    const endings: (() => void)[] = [];
+    let connections = 0;
+    const { server, origin: instance } = await serve((incoming, outgoing) => {
+      if (incoming.url?.endsWith("long")) {
+        outgoing.write("first");
+        endings.push(() => outgoing.end());
+      } else {
+        outgoing.end("short");
+      }
+    });
+    server.on("connection", () => {
+      connections += 1;
+    });
+    const gateway = await startTestGateway([instance], policy);
+    const answers = await Promise.all(
+      Array.from({ length: 256 }, async () => {
+        const sent = get(`${gateway.origin}/api/things/long`, { agent: false });
+        const [answer] = (await once(sent, "response")) as [IncomingMessage];
+        return answer;
+      }),
+    );
+    const finish = async () => {
+      for (const end of endings) {
+        end();
+      }
+      await Promise.all(answers.map((answer) => text(answer)));
+    };
+    return { ...gateway, finish, connections: () => connections };
+  }
+
+  test("who waits hears that the service is busy, which is no mark against the instance", async () => {
+    const { origin, upstream } = await full({ timeouts: { perTryMs: 100 } });
+    expect(await ask(`${origin}/api/things`)).toMatchObject({
+      status: 503,
+      headers: { "retry-after": "1" },
+      body: expect.stringContaining("thing is busy"),
+    });
+    expect(upstream.snapshot().instances[0]).toMatchObject({ failures: 0, active: 256 });
+  });
+
+  test("who no longer waits costs the next ones no connection", async () => {
+    const { origin, upstream, finish, connections } = await full({ timeouts: { perTryMs: 100 } });
+    await Promise.all(Array.from({ length: 10 }, () => ask(`${origin}/api/things`)));
+    await finish();
+    await until("all to be free", () => upstream.snapshot().instances[0]?.active === 0);
+    const answers = await Promise.all(Array.from({ length: 256 }, () => ask(`${origin}/api/things`)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(connections()).toBe(256);
+  });
+});
+
 test("what is kept is refreshed for the next ones, though its caller has been answered long before", async () => {
   let asked = 0;
   let answer = () => {};

@@ -43,8 +43,17 @@ export interface Wires {
   deadlines: Deadlines;
 }
 
+/** Why an attempt has ended that got none of the instance's connections in time. */
+const busy = "all connections are busy";
+
 /** Nothing of a request has reached an instance to which no connection could be made. */
-const beforeConnection = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"]);
+const beforeConnection = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+  busy,
+]);
 
 /**
  * Sends a request to an instance of a service and its answer to a sink, streaming both ways; to another instance, where the
@@ -153,6 +162,10 @@ export class Exchange implements AttemptListener, Course {
       return;
     }
     this.upstreamMs += attempt.elapsedMs;
+    if (cause === "timeout" && !attempt.isConnected && this.#wires.pools.hasConnection(attempt.instance)) {
+      this.#onBusy(attempt);
+      return;
+    }
     const fault = this.#faultOfCaller(cause);
     if (fault) {
       attempt.end("cancelled", cause);
@@ -172,6 +185,18 @@ export class Exchange implements AttemptListener, Course {
         ? { status: 504, detail: `${name} did not answer in time. Try again in a moment.`, cause }
         : { status: 502, detail: `An instance of ${name} did not answer (${cause}). Try again.`, cause },
     );
+  }
+
+  /** It has reached nobody: that says nothing about the instance, nor about the service. */
+  #onBusy(attempt: Attempt): void {
+    const other = this.#another(busy);
+    attempt.end("cancelled");
+    if (other) {
+      this.#ask(other);
+      return;
+    }
+    const { name } = this.#outbound.upstream;
+    this.#giveUp({ status: 503, detail: `${name} is busy. Try again in a moment.`, cause: busy });
   }
 
   #ask(instance: Instance): void {

@@ -24,6 +24,12 @@ export class Pools {
     return this.#open(instance, connectMs);
   }
 
+  /** Whether there is any connection to an instance: who waits for one then, waits for others to be done. */
+  hasConnection(instance: Instance): boolean {
+    const attachment = instance.attachment as Attachment | undefined;
+    return attachment !== undefined && attachment.pool.stats.connected > 0;
+  }
+
   /** An instance is no longer listed: its connections end with what is under way on them. */
   async drop(instance: Instance): Promise<void> {
     const attachment = instance.attachment as Attachment | undefined;
