@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Instance, Outcome, Upstream } from "@lab/discovery";
 import type { Dispatcher } from "undici";
 import type { Deadlines, Timed } from "./deadlines.ts";
@@ -17,6 +18,8 @@ export interface AttemptListener {
   /** @returns false when no more is wanted until `attempt.resume` is called */
   onData(attempt: Attempt, chunk: Buffer): boolean;
   onTrailers(attempt: Attempt, trailers: IncomingHttpHeaders): void;
+  /** The instance goes on in the protocol that it was asked for: the attempt lasts until `attempt.end` is called. */
+  onSwitch(attempt: Attempt, rawHeaders: readonly (Buffer | string)[], socket: Duplex): void;
   /** @param cause an error's code, `timeout`, or `slowCaller` */
   onFailure(attempt: Attempt, cause: string): void;
 }
@@ -98,6 +101,21 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     this.deadlineMs = Math.max(this.deadlineMs, performance.now() + this.#upstream.policy.timeouts.perTryMs);
   }
 
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    _status: number,
+    _headers: IncomingHttpHeaders,
+    socket: Duplex,
+  ): void {
+    if (this.#isOver) {
+      socket.destroy();
+      return;
+    }
+    this.latencyMs = this.elapsedMs;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#listener.onSwitch(this, rawHeadersOf(controller), socket);
+  }
+
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
@@ -113,8 +131,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     // A stream of events may be silent for as long as nothing happens.
     const isStream = headers["content-type"]?.startsWith("text/event-stream");
     this.deadlineMs = idleMs === 0 || isStream ? Number.POSITIVE_INFINITY : performance.now() + idleMs;
-    const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
-    this.#listener.onHead(this, status, statusText, raw);
+    this.#listener.onHead(this, status, statusText, rawHeadersOf(controller));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -149,4 +166,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
       this.deadlineMs = performance.now() + this.#upstream.policy.timeouts.idleMs;
     }
   }
+}
+
+function rawHeadersOf({ rawHeaders }: Dispatcher.DispatchController): readonly (Buffer | string)[] {
+  return (rawHeaders ?? []) as readonly (Buffer | string)[];
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { Readable } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import { type Instance, isFailureStatus, type Upstream } from "@lab/discovery";
 import type { Dispatcher } from "undici";
 import { Attempt, type AttemptListener, slowCaller } from "./attempt.ts";
@@ -19,6 +19,8 @@ export interface Outbound {
   body: Buffer | Readable | null;
   /** Whether it may be carried out twice: by its method (RFC 9110 §9.2.2), or with an `Idempotency-Key`. */
   isRepeatable: boolean;
+  /** The protocol to go on in, where one is asked for. */
+  upgrade?: string;
   /** Whose requests stay together, where the balancing wants that: the client's address. */
   key: string;
 }
@@ -143,6 +145,13 @@ export class Exchange implements AttemptListener, Course {
     }
   }
 
+  onSwitch(attempt: Attempt, _rawHeaders: readonly (Buffer | string)[], _socket: Duplex): void {
+    this.upstreamMs += attempt.latencyMs;
+    this.#outbound.upstream.breaker.record(false);
+    attempt.isAnswering = true;
+    this.#finish();
+  }
+
   onData(attempt: Attempt, chunk: Buffer): boolean {
     return this.#sink.data(chunk, attempt.resume);
   }
@@ -200,7 +209,7 @@ export class Exchange implements AttemptListener, Course {
   }
 
   #ask(instance: Instance): void {
-    const { upstream, method, pathAndQuery: path, headers, body } = this.#outbound;
+    const { upstream, method, pathAndQuery: path, headers, body, upgrade } = this.#outbound;
     const { perTryMs, totalMs, connectMs } = upstream.policy.timeouts;
     const nowMs = performance.now();
     const deadlineMs = Math.min(nowMs + perTryMs, this.#startedMs + totalMs);
@@ -212,7 +221,7 @@ export class Exchange implements AttemptListener, Course {
     this.#attempt = attempt;
     this.#wires.pools
       .of(instance, connectMs)
-      .dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, attempt);
+      .dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body, upgrade }, attempt);
   }
 
   /**

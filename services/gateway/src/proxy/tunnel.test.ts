@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { get } from "node:http";
 import type { Duplex } from "node:stream";
 import { expect, test } from "vitest";
 import { until } from "../../../../tests/support/until.ts";
@@ -117,6 +118,80 @@ test("no instance: 503", async () => {
   const { received, closed } = await connectRaw(port, handshake("/api/things"));
   await closed;
   expect(received()).toMatch(/^HTTP\/1\.1 503 /);
+});
+
+test("an instance that is not there: another one takes it", async () => {
+  const { origin: instance } = await echoing();
+  const { port, logged } = await startTestGateway(["http://127.0.0.1:1", instance]);
+  for (let tries = 0; tries < 2; tries++) {
+    const { see, socket } = await connectRaw(port, handshake("/api/things"));
+    await see("101 Switching Protocols");
+    socket.destroy();
+  }
+  await until("both lines", () => logged.length === 2);
+  expect(logged.map(({ attempts }) => attempts)).toContain(2);
+});
+
+test("an instance that breaks off the handshake is the only one: it may have begun something", async () => {
+  const { server, origin } = await serve();
+  server.on("upgrade", (_incoming, socket) => socket.destroy());
+  const { origin: other, sockets } = await echoing();
+  const { port } = await startTestGateway([origin, other]);
+  const answers: string[] = [];
+  for (let tries = 0; tries < 2; tries++) {
+    const { see, received, socket } = await connectRaw(port, handshake("/api/things"));
+    await see("\r\n\r\n");
+    answers.push(received().slice(9, 12));
+    socket.destroy();
+  }
+  expect(answers.toSorted()).toEqual(["101", "502"]);
+  expect(sockets).toHaveLength(1);
+});
+
+test("a service that keeps failing is let alone for a while", async () => {
+  let asked = 0;
+  const { server, origin } = await serve();
+  server.on("upgrade", (_incoming, socket) => {
+    asked += 1;
+    socket.destroy();
+  });
+  const { port, upstream } = await startTestGateway([origin], {
+    circuitBreaker: { minPerSecond: 1, windowMs: 1000, halfOpenAfterMs: 60_000 },
+  });
+  const first = await connectRaw(port, handshake("/api/things"));
+  await first.closed;
+  expect(upstream.breaker.state).toBe("open");
+  const second = await connectRaw(port, handshake("/api/things"));
+  await second.closed;
+  expect(second.received()).toMatch(/^HTTP\/1\.1 503 [\s\S]*has failed too often/);
+  expect(asked).toBe(1);
+});
+
+test("all connections of an instance are taken: the caller hears that it is busy", async () => {
+  const { origin: instance } = await serve((_incoming, outgoing) => void outgoing.write("first"));
+  const { origin, port, upstream } = await startTestGateway([instance], { timeouts: { perTryMs: 100 } });
+  await Promise.all(
+    Array.from({ length: 256 }, () => once(get(`${origin}/api/things`, { agent: false }), "response")),
+  );
+  const { received, closed } = await connectRaw(port, handshake("/api/things"));
+  await closed;
+  expect(received()).toMatch(/^HTTP\/1\.1 503 [\s\S]*thing is busy/);
+  expect(upstream.snapshot().instances[0]).toMatchObject({ active: 256, failures: 0 });
+});
+
+test("a caller who goes during the handshake ends it", async () => {
+  const asked = Promise.withResolvers<Duplex>();
+  const { server, origin } = await serve();
+  server.on("upgrade", (_incoming, socket) => asked.resolve(socket));
+  const { port, upstream, logged } = await startTestGateway([origin]);
+  const { socket } = await connectRaw(port, `${handshake("/api/things")}early`);
+  const handedOn = await asked.promise;
+  socket.end();
+  await once(handedOn.resume(), "end");
+  handedOn.destroy();
+  await until("the line", () => logged.length > 0);
+  expect(logged[0]).toMatchObject({ status: 499, cause: "the caller went away" });
+  expect(upstream.snapshot().instances[0]).toMatchObject({ active: 0, failures: 0 });
 });
 
 test("when either side ends, so does the other, and the log has one line", async () => {

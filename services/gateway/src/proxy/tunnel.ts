@@ -1,11 +1,9 @@
-import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { finished } from "node:stream/promises";
-import type { Instance, Outcome } from "@lab/discovery";
-import type { Dispatcher } from "undici";
-import type { Course, Outbound, Wires } from "./exchange.ts";
-import { latin1, responseHeaders } from "./headers.ts";
+import type { Attempt } from "./attempt.ts";
+import { Exchange, type Outbound, type Wires } from "./exchange.ts";
+import { latin1 } from "./headers.ts";
 import type { Sink } from "./sink.ts";
 
 export interface TunnelOptions {
@@ -21,125 +19,56 @@ export interface TunnelOptions {
   onSwitch(): void;
 }
 
+/** How much may come from a caller before there is an instance to give it to: nothing is due then (RFC 6455 §4.1). */
+const earlyBytes = 65_536;
+
 /** Hands a WebSocket on (RFC 6455 §4): the handshake to an instance, then the bytes of both sides, until either ends. */
-export class Tunnel implements Dispatcher.DispatchHandler, Course {
-  readonly #options: TunnelOptions;
-  readonly #startedMs = performance.now();
-  /** The one that was asked. */
-  instance: Instance | undefined;
-  upstreamMs = 0;
-  cause: string | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
-  #timer: NodeJS.Timeout | undefined;
+export class Tunnel extends Exchange {
+  readonly #socket: Socket;
+  readonly #early: Buffer[];
+  #earlyBytes: number;
+  readonly #onSwitch: () => void;
 
-  constructor(options: TunnelOptions) {
-    this.#options = options;
-  }
-
-  get attempts(): number {
-    return this.instance ? 1 : 0;
-  }
-
-  cancel(): void {
-    this.#controller?.abort(new Error("the caller went away"));
+  constructor({ outbound, socket, head, sink, wires, onSwitch }: TunnelOptions) {
+    // A handshake that has reached an instance may have begun something there.
+    super({ ...outbound, isRepeatable: false, upgrade: "websocket" }, sink, wires, () => undefined);
+    this.#socket = socket;
+    this.#early = [head];
+    this.#earlyBytes = head.length;
+    this.#onSwitch = onSwitch;
   }
 
   open(): void {
-    const { outbound, sink, wires } = this.#options;
-    const { upstream, key, pathAndQuery: path, headers } = outbound;
-    const instance = upstream.pick(key);
-    if (!instance) {
-      sink.unanswered({
-        status: 503,
-        detail: `No instance of ${upstream.name} is healthy. \`lab status\` shows why.`,
-        cause: "no instance",
-      });
-      return;
+    // Who isn't read from isn't seen to go, either.
+    this.#socket.on("data", this.#keep).on("end", this.#leave);
+    this.start();
+  }
+
+  override onSwitch(attempt: Attempt, rawHeaders: readonly (Buffer | string)[], instance: Duplex): void {
+    super.onSwitch(attempt, rawHeaders, instance);
+    const caller = this.#socket;
+    caller.off("data", this.#keep).off("end", this.#leave);
+    this.#onSwitch();
+    caller.write(switching(rawHeaders));
+    for (const bytes of this.#early) {
+      instance.write(bytes);
     }
-    this.instance = instance;
-    const { connectMs, perTryMs } = upstream.policy.timeouts;
-    this.#timer = setTimeout(() => this.#controller?.abort(new Error("timeout")), perTryMs);
-    wires.pools
-      .of(instance, connectMs)
-      .dispatch({ method: "GET", path, headers, upgrade: "websocket" }, this);
+    join(caller, instance as Socket).finally(() => attempt.end("success"));
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-  }
-
-  onRequestUpgrade(
-    controller: Dispatcher.DispatchController,
-    _status: number,
-    _headers: IncomingHttpHeaders,
-    upstreamSocket: Duplex,
-  ): void {
-    const { socket, head, onSwitch } = this.#options;
-    this.#answered();
-    onSwitch();
-    socket.write(switching((controller.rawHeaders ?? []) as (Buffer | string)[]));
-    if (head.length > 0) {
-      upstreamSocket.write(head);
+  readonly #keep = (bytes: Buffer): void => {
+    this.#early.push(bytes);
+    this.#earlyBytes += bytes.length;
+    if (this.#earlyBytes > earlyBytes) {
+      this.#socket.pause();
     }
-    join(socket, upstreamSocket as Socket).finally(() => this.#release("success"));
-  }
+  };
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _headers: IncomingHttpHeaders,
-    statusText = "",
-  ): void {
-    this.#answered();
-    const raw = (controller.rawHeaders ?? []) as (Buffer | string)[];
-    this.#options.sink.head(status, statusText, responseHeaders(raw));
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#options.sink.data(chunk, () => controller.resume())) {
-      controller.pause();
-    }
-  }
-
-  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
-    this.#release("success");
-    this.#options.sink.end(trailers);
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    const { outbound, sink, socket } = this.#options;
-    const isAnswered = this.upstreamMs > 0;
-    this.#answered();
-    this.cause = (error as NodeJS.ErrnoException).code ?? error.message;
-    if (socket.destroyed) {
-      this.#release("cancelled");
-      return;
-    }
-    this.#release("failure");
-    if (isAnswered) {
-      sink.broken();
-      return;
-    }
-    const { name } = outbound.upstream;
-    const { cause } = this;
-    sink.unanswered(
-      cause === "timeout"
-        ? { status: 504, detail: `${name} did not answer in time. Try again in a moment.`, cause }
-        : { status: 502, detail: `An instance of ${name} did not answer (${cause}). Try again.`, cause },
-    );
-  }
-
-  #answered(): void {
-    clearTimeout(this.#timer);
-    this.upstreamMs ||= performance.now() - this.#startedMs;
-  }
-
-  #release(outcome: Outcome): void {
-    this.#options.outbound.upstream.release(this.instance as Instance, outcome, this.upstreamMs);
-  }
+  /** Half a WebSocket is none. */
+  readonly #leave = (): void => void this.#socket.destroy();
 }
 
-/** Hands on the bytes of both until either ends: half a WebSocket is none. What has come by then still leaves. */
+/** Hands on the bytes of both until either ends. What has come by then still leaves. */
 async function join(one: Socket, other: Socket): Promise<void> {
   const ended = [one, other].map((socket) => finished(socket, { writable: false }).catch(() => undefined));
   one.pipe(other).pipe(one);
