@@ -165,7 +165,7 @@ export class Exchange implements AttemptListener, Course {
   onFailure(attempt: Attempt, cause: string): void {
     if (attempt.isAnswering) {
       this.cause = cause;
-      attempt.end(cause === slowCaller ? "cancelled" : "failure", cause);
+      attempt.end(cause === slowCaller || this.#faultOfCaller(cause) ? "cancelled" : "failure", cause);
       this.#sink.broken();
       this.#finish();
       return;
@@ -256,7 +256,7 @@ export class Exchange implements AttemptListener, Course {
     if (!(body instanceof Readable) || body.readableEnded) {
       return undefined;
     }
-    if (cause === "timeout") {
+    if (cause === "timeout" || cause === "BODY_TOO_SLOW") {
       return { status: 408, detail: "The body did not come in time. Send it faster.", cause };
     }
     return body.destroyed ? { status: 400, detail: "The body is not whole.", cause } : undefined;
