@@ -322,8 +322,10 @@ describe("callers who go away", () => {
 });
 
 describe("when an instance has no connection left", () => {
-  /** An instance all of whose connections are taken by answers that go on until `finish`. */
-  async function full(policy: object) {
+  /** Enough for so many requests at once to be answered, by a machine with other work too. */
+  const timeouts = { perTryMs: 1000 };
+  /** An instance all of whose connections are taken by answers that go on until `finish`; and others, which get as much. */
+  async function full(policy: object, ...others: string[]) {
     const endings: (() => void)[] = [];
     let connections = 0;
     const { server, origin: instance } = await serve((incoming, outgoing) => {
@@ -337,9 +339,12 @@ describe("when an instance has no connection left", () => {
     server.on("connection", () => {
       connections += 1;
     });
-    const gateway = await startTestGateway([instance], policy);
+    const gateway = await startTestGateway([instance, ...others], {
+      balancing: "round-robin",
+      ...policy,
+    });
     const answers = await Promise.all(
-      Array.from({ length: 256 }, async () => {
+      Array.from({ length: 256 * (1 + others.length) }, async () => {
         const sent = get(`${gateway.origin}/api/things/long`, { agent: false });
         const [answer] = (await once(sent, "response")) as [IncomingMessage];
         return answer;
@@ -355,7 +360,7 @@ describe("when an instance has no connection left", () => {
   }
 
   test("who waits hears that the service is busy, which is no mark against the instance", async () => {
-    const { origin, upstream } = await full({ timeouts: { perTryMs: 100 } });
+    const { origin, upstream } = await full({ timeouts });
     expect(await ask(`${origin}/api/things`)).toMatchObject({
       status: 503,
       headers: { "retry-after": "1" },
@@ -364,8 +369,18 @@ describe("when an instance has no connection left", () => {
     expect(upstream.snapshot().instances[0]).toMatchObject({ failures: 0, active: 256 });
   });
 
+  test("another one is asked, with POST too", async () => {
+    const { origin: other } = await serve((_incoming, outgoing) => outgoing.end("other"));
+    const { origin, logged } = await full({ timeouts }, other);
+    const url = `${origin}/api/things`;
+    const asked = { method: "POST", body: "once" };
+    const answers = [await ask(url, asked), await ask(url, asked)];
+    expect(answers).toMatchObject([{ body: "other" }, { body: "other" }]);
+    await until("a line of two attempts", () => logged.some(({ attempts }) => attempts === 2));
+  });
+
   test("who no longer waits costs the next ones no connection", async () => {
-    const { origin, upstream, finish, connections } = await full({ timeouts: { perTryMs: 100 } });
+    const { origin, upstream, finish, connections } = await full({ timeouts });
     await Promise.all(Array.from({ length: 10 }, () => ask(`${origin}/api/things`)));
     await finish();
     await until("all to be free", () => upstream.snapshot().instances[0]?.active === 0);

@@ -169,7 +169,7 @@ test("a service that keeps failing is let alone for a while", async () => {
 
 test("all connections of an instance are taken: the caller hears that it is busy", async () => {
   const { origin: instance } = await serve((_incoming, outgoing) => void outgoing.write("first"));
-  const { origin, port, upstream } = await startTestGateway([instance], { timeouts: { perTryMs: 100 } });
+  const { origin, port, upstream } = await startTestGateway([instance], { timeouts: { perTryMs: 1000 } });
   await Promise.all(
     Array.from({ length: 256 }, () => once(get(`${origin}/api/things`, { agent: false }), "response")),
   );
