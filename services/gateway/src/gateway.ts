@@ -10,7 +10,7 @@ import { rateLimitHeaders } from "./limits/rate-limits.ts";
 import * as metrics from "./metrics.ts";
 import type { Policies } from "./policies/policies.ts";
 import { refuse } from "./problems.ts";
-import { BodyError, hasBody, isSmall, limited, readBody } from "./proxy/body.ts";
+import { BodyError, bodyOf, hasBody } from "./proxy/body.ts";
 import { Exchange, type Outbound, type Wires } from "./proxy/exchange.ts";
 import { requestHeaders } from "./proxy/headers.ts";
 import { CallerSink, type Sink } from "./proxy/sink.ts";
@@ -163,12 +163,7 @@ export class Gateway {
     if (incoming.headers.expect !== undefined && incoming.httpVersion === "1.1") {
       outgoing.writeContinue();
     }
-    if (isSmall(incoming)) {
-      return readBody(incoming, this.#options.wires.deadlines);
-    }
-    return incoming.headers["transfer-encoding"] === undefined
-      ? incoming
-      : limited(incoming, this.#state.policies.maxBodyBytes);
+    return bodyOf(incoming, this.#state.policies.maxBodyBytes, this.#options.wires.deadlines);
   }
 
   #outboundOf(call: Call, body: Outbound["body"]): Outbound {

@@ -97,7 +97,7 @@ export class Exchange implements AttemptListener, Course {
     upstream.noteRequest();
     const instance = upstream.pick(key);
     if (!instance) {
-      breaker.record(true);
+      breaker.record(true, this.#startedMs);
       this.#giveUp({
         status: 503,
         detail: `No instance of ${name} is healthy. \`lab status\` shows why.`,
@@ -137,7 +137,7 @@ export class Exchange implements AttemptListener, Course {
         return;
       }
     }
-    breaker.record(isFailure);
+    breaker.record(isFailure, this.#startedMs);
     attempt.isAnswering = true;
     this.#sink.head(status, statusText, responseHeaders(rawHeaders));
     if (isFailure) {
@@ -147,7 +147,7 @@ export class Exchange implements AttemptListener, Course {
 
   onSwitch(attempt: Attempt, _rawHeaders: readonly (Buffer | string)[], _socket: Duplex): void {
     this.upstreamMs += attempt.latencyMs;
-    this.#outbound.upstream.breaker.record(false);
+    this.#outbound.upstream.breaker.record(false, this.#startedMs);
     attempt.isAnswering = true;
     this.#finish();
   }
@@ -188,7 +188,7 @@ export class Exchange implements AttemptListener, Course {
       return;
     }
     const { name, breaker } = this.#outbound.upstream;
-    breaker.record(true);
+    breaker.record(true, this.#startedMs);
     this.#giveUp(
       cause === "timeout"
         ? { status: 504, detail: `${name} did not answer in time. Try again in a moment.`, cause }
