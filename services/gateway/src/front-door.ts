@@ -52,7 +52,7 @@ export class FrontDoor {
     this.#server = createServer({
       maxHeaderSize: maxHeaderBytes,
       headersTimeout: headMs,
-      // A body may take its time as long as something comes: see `Attempt` and `readBody`.
+      // A body may take its time as long as something comes: see `Attempt` and `bodyOf`.
       requestTimeout: 0,
       connectionsCheckingInterval: checkMs,
       keepAliveTimeout: keepAliveMs,
