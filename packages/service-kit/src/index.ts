@@ -19,6 +19,7 @@ export { loggedPath } from "./logged-path.ts";
 export { counter, gauge, histogram } from "./metrics.ts";
 export { done, jsonBody, reply } from "./openapi.ts";
 export { Problem, problemResponse } from "./problem.ts";
+export { type PublicKeys, publicKeysSchema } from "./public-keys.ts";
 export { type Context, defineService, type Running, runService, type Service } from "./run.ts";
 export { createServiceTokens, type ServiceTokens, serviceTokenEnvironment } from "./service-tokens.ts";
 export { runTogether } from "./together.ts";

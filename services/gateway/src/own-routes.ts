@@ -6,6 +6,8 @@ import {
   jsonBody,
   KeysAwayError,
   Problem,
+  type PublicKeys,
+  publicKeysSchema,
   reply,
   secured,
 } from "@lab/service-kit";
@@ -28,17 +30,6 @@ export interface OwnRoutesOptions {
 }
 
 const token = z.object({ token: z.string(), expiresAt: z.iso.datetime() }).openapi("InternalToken");
-
-const publicKey = z
-  .object({
-    kty: z.literal("OKP"),
-    crv: z.literal("Ed25519"),
-    x: z.string(),
-    kid: z.string(),
-    alg: z.literal("EdDSA"),
-    use: z.literal("sig"),
-  })
-  .openapi("PublicKey");
 
 /** What the gateway answers itself. */
 export function ownRoutes(
@@ -68,9 +59,9 @@ export function ownRoutes(
       method: "get",
       path: "/_gateway/jwks.json",
       summary: "The public key (RFC 7517) that services check the gateway's tokens with",
-      responses: reply(200, "The keys", z.object({ keys: z.array(publicKey) }).openapi("PublicKeys")),
+      responses: reply(200, "The keys", publicKeysSchema),
     }),
-    async (c) => c.json((await internalTokens.keys()) as { keys: z.infer<typeof publicKey>[] }, 200),
+    async (c) => c.json((await internalTokens.keys()) as PublicKeys, 200),
   );
 
   app.use("/_gateway/policies/check", localOnly);

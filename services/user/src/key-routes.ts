@@ -1,17 +1,14 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AppEnvironment, type Auth, cacheable, reply, secured } from "@lab/service-kit";
+import {
+  type AppEnvironment,
+  type Auth,
+  cacheable,
+  type PublicKeys,
+  publicKeysSchema,
+  reply,
+  secured,
+} from "@lab/service-kit";
 import type { SigningKeys } from "./signing-keys.ts";
-
-const publicKey = z
-  .object({
-    kty: z.literal("OKP"),
-    crv: z.literal("Ed25519"),
-    x: z.string(),
-    kid: z.string(),
-    alg: z.literal("EdDSA"),
-    use: z.literal("sig"),
-  })
-  .openapi("PublicKey");
 
 /** The keys that the services check tokens with. */
 export function keyRoutes(
@@ -26,9 +23,9 @@ export function keyRoutes(
       middleware: cacheable("public, max-age=2, stale-while-revalidate=5, stale-if-error=3600"),
       summary:
         "The public keys (RFC 7517): the one that signs, the next one, and those whose tokens are still good",
-      responses: reply(200, "The keys", z.object({ keys: z.array(publicKey) }).openapi("PublicKeys")),
+      responses: reply(200, "The keys", publicKeysSchema),
     }),
-    async (c) => c.json({ keys: (await keys.published()) as z.infer<typeof publicKey>[] }, 200),
+    async (c) => c.json({ keys: await keys.published() } as PublicKeys, 200),
   );
 
   app.openapi(
