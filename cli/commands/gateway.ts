@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { clearScreenDown, cursorTo } from "node:readline";
+import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { LabError } from "../errors.ts";
@@ -98,7 +99,7 @@ async function watchGateways(stack: Stack, outputs: Outputs, json: boolean): Pro
 
 async function readJson(file: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(file === "-" ? "/dev/stdin" : file, "utf8"));
+    return JSON.parse(file === "-" ? await text(process.stdin) : await readFile(file, "utf8"));
   } catch (error) {
     throw new LabError(
       "usage",
