@@ -25,7 +25,7 @@ const internalTokenSecret = randomBytes(32).toString("base64url");
 
 /**
  * Counts each request, and refuses none. It asks Redis less often than with a limit that somebody would set: a gateway takes 0.5 % of a
- * window at once, which is 500,000 requests here and 5 with the default of 1,000.
+ * window at once, which is 500,000 requests here and 60 with the default of 12,000.
  */
 const policies = { rateLimit: { identity: { limit: 100_000_000, windowSeconds: 60 } } };
 

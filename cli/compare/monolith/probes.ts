@@ -120,7 +120,8 @@ export class Probes {
         signal: AbortSignal.timeout(patienceMs),
       });
       await body.dump();
-      isAnswered = statusCode < 500;
+      // Too many of them would measure the limit.
+      isAnswered = statusCode < 500 && statusCode !== 429;
     } catch {
       // No token, no connection, or no answer in time.
     }

@@ -66,7 +66,7 @@ describe("limits", () => {
   test("they don't concern who has a token, health and metrics, and a person has a limit of their own", async () => {
     const answer = await world.ask(await world.tokenOf(101));
     expect(answer.status).toBe(200);
-    expect(answer.headers.get("ratelimit-policy")).toBe('"identity";q=1000;w=60');
+    expect(answer.headers.get("ratelimit-policy")).toBe('"identity";q=12000;w=60');
     for (const path of ["/livez", "/readyz", "/metrics", "/_gateway/jwks.json"]) {
       const { status, headers } = await fetch(`${world.origin}${path}`);
       expect([path, status, headers.get("ratelimit")]).toEqual([path, 200, null]);

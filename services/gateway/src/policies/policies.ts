@@ -20,7 +20,7 @@ const rateLimit = z.strictObject({
   /** Of requests without a token, by the address they come from. */
   address: quota(100),
   /** Of requests with a token, by whose it is. */
-  identity: quota(1000),
+  identity: quota(12_000),
   /** What becomes of a request above the limit: 429 at once, or it waits for the next window where that is near. */
   action: z.enum(["block", "delay"]).default("block"),
   /** The longest that a request waits. */
