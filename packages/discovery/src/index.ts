@@ -1,5 +1,6 @@
 export { Backoff } from "./backoff.ts";
 export { measurePicks, type PickCosts } from "./bench.ts";
+export { blockingDispatcher, followIndex, waitSeconds } from "./blocking-query.ts";
 export {
   ServiceAwayError,
   ServiceClient,

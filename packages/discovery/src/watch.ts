@@ -1,6 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { Agent, type Dispatcher, request } from "undici";
+import { type Dispatcher, request } from "undici";
 import { Backoff } from "./backoff.ts";
+import { blockingDispatcher, followIndex, waitSeconds } from "./blocking-query.ts";
 import { type Endpoint, originOf, weightOf } from "./endpoint.ts";
 import { type WatchCallbacks, WatchedList } from "./source.ts";
 
@@ -23,13 +23,8 @@ interface Answer {
   endpoints: Endpoint[];
 }
 
-/** How long Consul holds a query in which nothing changes; it adds up to a sixteenth. A frozen one is noticed after it. */
-const waitSeconds = 16;
-const graceSeconds = 3;
 const firstRetryMs = 100;
 const lastRetryMs = 5000;
-/** After an answer with nothing new, so that a server that doesn't hold queries isn't asked without end. */
-const idlePauseMs = 100;
 /** What a server that isn't the leader says is taken when it has heard of the leader in this time. */
 const maxStaleMs = 5000;
 
@@ -41,18 +36,20 @@ const maxStaleMs = 5000;
 export class ServiceWatch extends WatchedList {
   readonly #options: WatchOptions;
   readonly #stop = new AbortController();
-  readonly #backoff = new Backoff(firstRetryMs, lastRetryMs);
-  readonly #dispatcher = new Agent({
-    headersTimeout: (waitSeconds * (1 + 1 / 16) + graceSeconds) * 1000,
-    bodyTimeout: graceSeconds * 1000,
-  });
+  readonly #dispatcher = blockingDispatcher();
   readonly #finished: Promise<void>;
 
   /** Begins to watch at once. */
   constructor(options: WatchOptions) {
     super(options);
     this.#options = options;
-    this.#finished = this.#watch();
+    this.#finished = followIndex({
+      ask: (index) => this.#ask(index),
+      take: ({ endpoints }) => this.replace(endpoints),
+      onError: (error) => this.fail(error),
+      backoff: new Backoff(firstRetryMs, lastRetryMs),
+      signal: this.#stop.signal,
+    });
   }
 
   /** Whether Consul has answered at all. */
@@ -65,29 +62,6 @@ export class ServiceWatch extends WatchedList {
     await this.#finished;
     await this.#dispatcher.destroy();
     await super.close();
-  }
-
-  async #watch(): Promise<void> {
-    const { signal } = this.#stop;
-    let index = 0;
-    while (!signal.aborted) {
-      try {
-        const answer = await this.#ask(index);
-        // An index that goes back means that Consul lost its history; one below 1 would not block.
-        index = answer.index < index ? 0 : Math.max(1, answer.index);
-        this.#backoff.reset();
-        if (!this.replace(answer.endpoints)) {
-          await delay(idlePauseMs, undefined, { signal });
-        }
-      } catch (error) {
-        if (signal.aborted) {
-          return;
-        }
-        this.fail(error as Error);
-        index = 0;
-        await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
-      }
-    }
   }
 
   async #ask(index: number): Promise<Answer> {

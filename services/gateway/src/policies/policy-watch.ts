@@ -1,6 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { Backoff } from "@lab/discovery";
-import { Agent, request } from "undici";
+import { Backoff, blockingDispatcher, followIndex, waitSeconds } from "@lab/discovery";
+import { request } from "undici";
 
 export interface PolicyWatchOptions {
   /** Consul's HTTP API. */
@@ -18,22 +17,19 @@ export interface PolicyWatchOptions {
   onError(error: Error): void;
 }
 
-/** How long Consul holds a query in which nothing changes; it adds up to a sixteenth. A frozen one is noticed after it. */
-const waitSeconds = 16;
-const graceSeconds = 3;
+interface Answer {
+  index: number;
+  text: string | undefined;
+}
+
 const firstRetryMs = 200;
 const lastRetryMs = 5000;
-/** After an answer with nothing new, so that a server that doesn't hold queries isn't asked without end. */
-const idlePauseMs = 100;
 
 /** A key in Consul's store, followed by blocking queries (https://developer.hashicorp.com/consul/api-docs/kv). */
 export class PolicyWatch {
   readonly #options: PolicyWatchOptions;
   readonly #stop = new AbortController();
-  readonly #backoff = new Backoff(firstRetryMs, lastRetryMs);
-  readonly #dispatcher = new Agent({
-    headersTimeout: (waitSeconds * (1 + 1 / 16) + graceSeconds) * 1000,
-  });
+  readonly #dispatcher = blockingDispatcher();
   readonly #finished: Promise<void>;
   readonly #firstAnswer = Promise.withResolvers<void>();
   #seenIndex = -1;
@@ -41,7 +37,13 @@ export class PolicyWatch {
   /** Begins to watch at once. */
   constructor(options: PolicyWatchOptions) {
     this.#options = options;
-    this.#finished = this.#watch();
+    this.#finished = followIndex({
+      ask: (index) => this.#ask(index),
+      take: (answer) => this.#take(answer),
+      onError: (error) => options.onError(error),
+      backoff: new Backoff(firstRetryMs, lastRetryMs),
+      signal: this.#stop.signal,
+    });
   }
 
   /** Resolves when Consul has answered for the first time. */
@@ -55,33 +57,17 @@ export class PolicyWatch {
     await this.#dispatcher.destroy();
   }
 
-  async #watch(): Promise<void> {
-    const { signal } = this.#stop;
-    let index = 0;
-    while (!signal.aborted) {
-      try {
-        const answer = await this.#ask(index);
-        index = answer.index < index ? 0 : Math.max(1, answer.index);
-        this.#backoff.reset();
-        if (answer.index !== this.#seenIndex) {
-          this.#seenIndex = answer.index;
-          this.#options.onValue(answer.text, answer.index);
-          this.#firstAnswer.resolve();
-        } else {
-          await delay(idlePauseMs, undefined, { signal });
-        }
-      } catch (error) {
-        if (signal.aborted) {
-          return;
-        }
-        this.#options.onError(error as Error);
-        index = 0;
-        await delay(this.#backoff.next(), undefined, { signal }).catch(() => undefined);
-      }
+  #take({ index, text }: Answer): boolean {
+    if (index === this.#seenIndex) {
+      return false;
     }
+    this.#seenIndex = index;
+    this.#options.onValue(text, index);
+    this.#firstAnswer.resolve();
+    return true;
   }
 
-  async #ask(index: number): Promise<{ index: number; text: string | undefined }> {
+  async #ask(index: number): Promise<Answer> {
     const { consulUrl, key, token } = this.#options;
     const { statusCode, headers, body } = await request(new URL(`/v1/kv/${key}`, consulUrl), {
       query: { raw: true, index, wait: `${waitSeconds}s` },
