@@ -9,7 +9,7 @@ import { type Contestant, startContestants } from "./gateway/contestants.ts";
 import { idleBytesPer1000 } from "./gateway/idle-memory.ts";
 import { bundleGateway } from "./gateway/own-gateway.ts";
 import { measureProcesses, type ProcessCosts } from "./gateway/processes.ts";
-import { type Scene, withScene } from "./gateway/scene.ts";
+import type { Scene } from "./gateway/scene.ts";
 import {
   type ContestantName,
   contestantNames,
@@ -19,7 +19,7 @@ import {
   type Summary,
   summaryOf,
 } from "./gateway/summary.ts";
-import { answers, type People, startPeople, startWorld } from "./gateway/world.ts";
+import { answers, type People, startWorld, withPeople } from "./gateway/world.ts";
 import { runWrk } from "./gateway/wrk.ts";
 
 /** What is measured, and for how long. */
@@ -67,12 +67,7 @@ export async function benchGateway(
   options: GatewayBenchmarkOptions,
   signal: AbortSignal,
 ): Promise<GatewayBenchmark> {
-  const people = await startPeople();
-  try {
-    return await withScene(signal, (scene) => measure(scene, people, options, signal));
-  } finally {
-    await people.stop();
-  }
+  return await withPeople(signal, (scene, people) => measure(scene, people, options, signal));
 }
 
 async function measure(

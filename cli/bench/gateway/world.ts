@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import type { Tools } from "../../../toolchain/tools.ts";
-import type { Scene } from "./scene.ts";
+import { type Scene, withScene } from "./scene.ts";
 
 /** What the proxies have around them. */
 export interface World {
@@ -87,6 +87,19 @@ export async function answers(url: string, token?: string): Promise<boolean> {
   const response = await fetch(url, { headers: token ? { authorization: `Bearer ${token}` } : {} });
   await response.bytes();
   return response.ok;
+}
+
+/** Runs something with a scene of its own, in which somebody publishes keys and has a token. */
+export async function withPeople<T>(
+  signal: AbortSignal,
+  run: (scene: Scene, people: People & { port: number }) => Promise<T>,
+): Promise<T> {
+  const people = await startPeople();
+  try {
+    return await withScene(signal, (scene) => run(scene, people));
+  } finally {
+    await people.stop();
+  }
 }
 
 /** Publishes a key on a free port of this process, and signs a token with it. */

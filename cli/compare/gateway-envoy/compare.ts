@@ -4,14 +4,14 @@ import type { BalancingName } from "../../../packages/discovery/src/policy.ts";
 import { type ComparisonTools, locateComparisonTools, locateTools } from "../../../toolchain/tools.ts";
 import { bundleGateway, type GatewayProgram, startGateway } from "../../bench/gateway/own-gateway.ts";
 import { envoyArguments, envoyConfiguration } from "../../bench/gateway/proxies/envoy.ts";
-import { type Scene, withScene } from "../../bench/gateway/scene.ts";
+import type { Scene } from "../../bench/gateway/scene.ts";
 import {
   answers,
   askedPath,
   type People,
-  startPeople,
   startWorld,
   type World,
+  withPeople,
 } from "../../bench/gateway/world.ts";
 import { say } from "../../output.ts";
 import { type Aim, openLoad } from "./load.ts";
@@ -60,12 +60,7 @@ export async function compareGatewayEnvoy(
   options: GatewayEnvoyOptions,
   signal: AbortSignal,
 ): Promise<GatewayEnvoyComparison> {
-  const people = await startPeople();
-  try {
-    return await withScene(signal, (scene) => measure(scene, people, options, signal));
-  } finally {
-    await people.stop();
-  }
+  return await withPeople(signal, (scene, people) => measure(scene, people, options, signal));
 }
 
 async function measure(
