@@ -22,29 +22,37 @@ export interface AdmissionOptions {
   revocations: Pick<Revocations, "isCurrent">;
 }
 
+/** What may change at run time. */
+interface Rules {
+  policies: Policies;
+  limits: RateLimits;
+  trusted: Networks;
+  exempt: Networks;
+}
+
+function rulesOf(policies: Policies, limits: RateLimits): Rules {
+  return {
+    policies,
+    limits,
+    trusted: new Networks(policies.trustedProxies),
+    exempt: new Networks(policies.rateLimit.exempt),
+  };
+}
+
 /** Decides which requests go on: where to, whose they are, and whether there are too many of them. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #prefixes: string;
-  #policies: Policies;
-  #limits: RateLimits;
-  #trusted: Networks;
-  #exempt: Networks;
+  #rules: Rules;
 
   constructor(options: AdmissionOptions, policies: Policies, limits: RateLimits) {
     this.#options = options;
     this.#prefixes = options.routes.destinations.map(({ prefix }) => prefix).join(", ");
-    this.#policies = policies;
-    this.#limits = limits;
-    this.#trusted = new Networks(policies.trustedProxies);
-    this.#exempt = new Networks(policies.rateLimit.exempt);
+    this.#rules = rulesOf(policies, limits);
   }
 
   configure(policies: Policies, limits: RateLimits): void {
-    this.#policies = policies;
-    this.#limits = limits;
-    this.#trusted = new Networks(policies.trustedProxies);
-    this.#exempt = new Networks(policies.rateLimit.exempt);
+    this.#rules = rulesOf(policies, limits);
   }
 
   /**
@@ -67,7 +75,7 @@ export class Admission {
   #route(call: Call): void {
     const { incoming } = call;
     const { method = "", url = "", headers, socket } = incoming;
-    call.client = clientAddress(plainAddress(socket.remoteAddress ?? ""), headers, this.#trusted);
+    call.client = clientAddress(plainAddress(socket.remoteAddress ?? ""), headers, this.#rules.trusted);
     if (!methods.has(method)) {
       throw refused(405, `${method} is not for this API.`, ["Allow", [...methods].join(", ")]);
     }
@@ -92,7 +100,7 @@ export class Admission {
     call.destination = destination;
     call.upstream = upstream;
     try {
-      refuseLarge(incoming, this.#policies.maxBodyBytes);
+      refuseLarge(incoming, this.#rules.policies.maxBodyBytes);
     } catch (error) {
       throw new RefusedError({ status: (error as BodyError).status, detail: (error as Error).message });
     }
@@ -115,7 +123,7 @@ export class Admission {
     if (identity === undefined) {
       return this.#goOnUnknown(call);
     }
-    if (this.#policies.revocation.whenDown === "closed" && !this.#options.revocations.isCurrent) {
+    if (this.#rules.policies.revocation.whenDown === "closed" && !this.#options.revocations.isCurrent) {
       throw refused(503, "Nobody can say who was logged out. Try again in a moment.");
     }
     return this.#count(call, "identity", identity.claims.sub);
@@ -129,7 +137,7 @@ export class Admission {
         new TokenError("This wants a token: log in, and send it as `Authorization: Bearer <token>`."),
       );
     }
-    return this.#exempt.has(client) ? undefined : this.#count(call, "address", client);
+    return this.#rules.exempt.has(client) ? undefined : this.#count(call, "address", client);
   }
 
   /** Who guesses tokens is counted too. */
@@ -140,14 +148,14 @@ export class Admission {
     if (!(error instanceof TokenError || error instanceof errors.JOSEError)) {
       throw error;
     }
-    if (!this.#exempt.has(call.client)) {
+    if (!this.#rules.exempt.has(call.client)) {
       await this.#count(call, "address", call.client);
     }
     throw refused(401, error instanceof TokenError ? error.message : "The token is not valid. Log in again.");
   }
 
   #count(call: Call, kind: Verdict["kind"], key: string): Promise<void> | undefined {
-    const verdict = this.#limits.count(kind, key);
+    const verdict = this.#rules.limits.count(kind, key);
     if (!(verdict instanceof Promise)) {
       return this.#obey(call, verdict);
     }
